@@ -1,1 +1,16 @@
 //! What every ops command shares.
+//!
+//! A command observes the host, decides in pure code, acts, and reports.
+//! This crate owns the first and last step; deciding belongs to the command.
+
+pub mod cli;
+pub mod config;
+pub mod failure;
+pub mod host;
+pub mod record;
+pub mod redact;
+pub mod report;
+pub mod time;
+
+/// Version and git commit of this build, as `--version` prints them.
+pub const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (", env!("AIOPS_COMMIT"), ")");

@@ -1,0 +1,284 @@
+//! The frame around every command: parse, record, run, print, choose the exit code.
+#![expect(clippy::print_stderr, reason = "failures are told to people here and nowhere else")]
+
+use std::io::{self, Write};
+use std::panic::{self, AssertUnwindSafe};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use clap::{Args, Parser};
+
+use crate::config;
+use crate::failure::{Exit, Failure};
+use crate::host::Host;
+use crate::record::{Open, Run, Status};
+use crate::redact::Redactor;
+use crate::report::Report;
+
+/// Options that mean the same in every binary.
+#[derive(Args, Clone, Debug, Default)]
+pub struct Common {
+    /// Folder of configuration files [default: /etc/ai-ops-runner/configs, else the install's own]
+    #[arg(long, global = true, value_name = "DIR", env = "AIOPS_CONFIGS", hide_env_values = true)]
+    pub configs: Option<PathBuf>,
+
+    /// Folder of state and artifacts [default: /var/lib/ai-ops-runner for root, else ~/.local/state/ai-ops-runner]
+    #[arg(long, global = true, value_name = "DIR", env = "AIOPS_HOME", hide_env_values = true)]
+    pub home: Option<PathBuf>,
+
+    /// Print one JSON document on standard output and nothing else there
+    #[arg(long, global = true)]
+    pub json: bool,
+
+    /// Say nothing but the result
+    #[arg(long, short, global = true, conflicts_with = "verbose")]
+    pub quiet: bool,
+
+    /// Say more on standard error; repeat for still more
+    #[arg(long, short, global = true, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+}
+
+/// A binary: what its `main` hands to [`main`].
+pub trait Command: Parser {
+    /// The binary's name.
+    const NAME: &'static str;
+
+    /// The options every binary shares.
+    fn common(&self) -> &Common;
+
+    /// What a run record calls this call; `None` for a pure look-up, which leaves none.
+    fn action(&self) -> Option<String>;
+
+    /// Does the work.
+    ///
+    /// # Errors
+    /// When there is no answer.
+    fn run(&self, context: &Context) -> Result<Box<dyn Report>, Failure>;
+}
+
+/// What a running command needs to know of its surroundings.
+#[derive(Debug)]
+pub struct Context {
+    /// The machine.
+    pub host: Host,
+    /// Where configuration comes from.
+    pub configs: config::Source,
+    /// The folder of state and artifacts.
+    pub home: PathBuf,
+    /// 0 quiet, 1 normal, more with each `--verbose`.
+    pub verbosity: u8,
+    name: &'static str,
+    redactor: Arc<Mutex<Redactor>>,
+}
+
+impl Context {
+    /// Makes the surroundings of a command.
+    ///
+    /// # Errors
+    /// Exit 78 when no home folder is known.
+    pub fn new(name: &'static str, host: Host, common: &Common) -> Result<Self, Failure> {
+        let configs = config::source(&host, common.configs.as_deref());
+        let home = home(&host, common.home.as_deref())?;
+        let verbosity = if common.quiet { 0 } else { common.verbose.saturating_add(1) };
+        Ok(Self { host, configs, home, verbosity, name, redactor: Arc::default() })
+    }
+
+    /// Masks a secret in everything that this process says from now on.
+    pub fn learn_secret(&self, secret: &str) {
+        self.redactor.lock().unwrap_or_else(PoisonError::into_inner).learn(secret);
+    }
+
+    /// Passes a text through the redactor.
+    pub fn clean(&self, text: &str) -> String {
+        self.redactor.lock().unwrap_or_else(PoisonError::into_inner).clean(text)
+    }
+
+    /// Tells a person something on standard error, unless `--quiet`.
+    pub fn say(&self, text: &str) {
+        self.tell(1, text);
+    }
+
+    /// Tells a person something on standard error when `level` is asked for (2: `--verbose`).
+    pub fn tell(&self, level: u8, text: &str) {
+        if self.verbosity >= level {
+            for line in self.clean(text).lines() {
+                eprintln!("{}: {line}", self.name);
+            }
+        }
+    }
+}
+
+/// Runs a binary: the body of every `main`.
+pub fn main<C: Command>() -> ExitCode {
+    let host = Host::real();
+    host.forbid_core_dumps();
+    let command = C::parse();
+    let context = match Context::new(C::NAME, host, command.common()) {
+        Ok(context) => context,
+        Err(failure) => {
+            explain(C::NAME, &failure, str::to_owned);
+            return failure.exit.into();
+        }
+    };
+    silence_panics(C::NAME);
+    framed(&command, &context).into()
+}
+
+/// Records, runs and reports one call; returns the code it ends with.
+fn framed<C: Command>(command: &C, context: &Context) -> Exit {
+    let record = match command.action().map(|action| open_record::<C>(context, action)) {
+        Some(Err(failure)) => {
+            explain(C::NAME, &failure, |line| context.clean(line));
+            return failure.exit;
+        }
+        Some(Ok(record)) => Some(record),
+        None => None,
+    };
+    let outcome =
+        panic::catch_unwind(AssertUnwindSafe(|| command.run(context))).unwrap_or_else(|_| {
+            Err(Failure::new(Exit::Internal, "go on: this is a bug, please report it"))
+        });
+    let mut exit = match &outcome {
+        Ok(report) => report.exit(),
+        Err(failure) => failure.exit,
+    };
+    if let Some(record) = record {
+        let error = outcome.as_ref().err().map(|failure| context.clean(&failure.to_string()));
+        if let Err(err) = record.end(&context.host, status(&outcome), exit, error) {
+            eprintln!("{}: cannot close the run record: {err}", C::NAME);
+            exit = exit.or(Exit::Unavailable);
+        }
+    }
+    match outcome {
+        Ok(report) => finish(C::NAME, context, command.common().json, report.as_ref(), exit),
+        Err(failure) => {
+            explain(C::NAME, &failure, |line| context.clean(line));
+            exit
+        }
+    }
+}
+
+fn status(outcome: &Result<Box<dyn Report>, Failure>) -> Status {
+    match outcome {
+        Ok(report) if report.exit() == Exit::Ok => Status::Success,
+        Ok(_) => Status::Failure,
+        Err(failure) => match failure.exit {
+            Exit::Internal => Status::Crashed,
+            Exit::TryLater | Exit::NotPermitted | Exit::Config | Exit::Usage => Status::Refused,
+            _ => Status::Failure,
+        },
+    }
+}
+
+/// Prints a report. The verdict is settled before anything is written: a closed pipe cannot turn
+/// a "no" into a "yes", and a report that could not be written is never a "yes".
+fn finish(name: &str, context: &Context, json: bool, report: &dyn Report, exit: Exit) -> Exit {
+    match print(context, json, report) {
+        Ok(()) => exit,
+        Err(err) => {
+            eprintln!("{name}: cannot write the report: {err}");
+            exit.or(Exit::Unavailable)
+        }
+    }
+}
+
+fn print(context: &Context, json: bool, report: &dyn Report) -> io::Result<()> {
+    let mut text = Vec::new();
+    if json {
+        serde_json::to_writer(&mut text, &report.json())?;
+        text.push(b'\n');
+    } else {
+        report.write_human(&mut text)?;
+    }
+    let clean = context.clean(&String::from_utf8_lossy(&text));
+    let mut out = io::stdout().lock();
+    out.write_all(clean.as_bytes())?;
+    out.flush()
+}
+
+fn explain(name: &str, failure: &Failure, clean: impl Fn(&str) -> String) {
+    for line in failure.lines() {
+        eprintln!("{name}: {}", clean(&line));
+    }
+}
+
+fn silence_panics(name: &'static str) {
+    let verbose = panic::take_hook();
+    panic::set_hook(Box::new(move |info| {
+        if Host::real().env("AIOPS_BACKTRACE").is_some() {
+            verbose(info);
+        } else {
+            let place = info.location().map(ToString::to_string).unwrap_or_default();
+            eprintln!("{name}: internal error at {place} (AIOPS_BACKTRACE=1 shows more)");
+        }
+    }));
+}
+
+fn open_record<C: Command>(context: &Context, action: String) -> Result<Open, Failure> {
+    let trigger = context.host.env("AIOPS_TRIGGER").and_then(|it| it.to_str()).unwrap_or("cli");
+    let known = ["console", "timer", "hook", "cli", "sms", "api"];
+    let run = Run {
+        schema: "aiops.run/1".into(),
+        run_id: String::new(),
+        project: "ai-ops-runner".into(),
+        kind: C::NAME.into(),
+        action,
+        actor: format!("uid:{}", context.host.user()),
+        host: context.host.name(),
+        trigger: if known.contains(&trigger) { trigger.into() } else { "cli".into() },
+        argv: context.host.argv().iter().map(|arg| context.clean(arg)).collect(),
+        pid: std::process::id(),
+        started_at: String::new(),
+        finished_at: None,
+        duration_ms: None,
+        status: Status::Running,
+        exit_code: None,
+        error_summary: None,
+        steps: vec![],
+        artifacts: vec![],
+        cost_usd: 0.0,
+    };
+    Open::begin(&context.host, &context.home, run)
+}
+
+fn home(host: &Host, asked: Option<&Path>) -> Result<PathBuf, Failure> {
+    if let Some(home) = asked.map(Path::to_path_buf).or(host.env("AIOPS_HOME").map(Into::into)) {
+        return Ok(home);
+    }
+    if host.is_root() {
+        return Ok("/var/lib/ai-ops-runner".into());
+    }
+    let state = host.env("XDG_STATE_HOME").map(PathBuf::from);
+    let state = state.or(host.env("HOME").map(|home| PathBuf::from(home).join(".local/state")));
+    state.map(|state| state.join("ai-ops-runner")).ok_or_else(|| {
+        Failure::new(
+            Exit::Config,
+            "find a folder for state: neither HOME nor XDG_STATE_HOME is set",
+        )
+        .hint("--home DIR or AIOPS_HOME names one")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::time::Timestamp;
+
+    #[test]
+    fn the_home_folder_is_the_one_asked_for_else_by_environment() {
+        let at = |env: &[(&str, &str)], asked: Option<&str>| {
+            home(&Host::with(env.iter().copied(), Timestamp::UNIX_EPOCH), asked.map(Path::new))
+        };
+        assert_eq!(at(&[("AIOPS_HOME", "/a")], Some("/b")).unwrap(), Path::new("/b"));
+        assert_eq!(at(&[("AIOPS_HOME", "/a")], None).unwrap(), Path::new("/a"));
+        let plain = at(&[("HOME", "/h")], None).unwrap();
+        let want = if Host::real().is_root() {
+            "/var/lib/ai-ops-runner"
+        } else {
+            "/h/.local/state/ai-ops-runner"
+        };
+        assert_eq!(plain, Path::new(want));
+    }
+}

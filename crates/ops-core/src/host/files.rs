@@ -1,0 +1,267 @@
+//! Files: bounded reads, durable writes.
+
+use std::fs::{DirBuilder, File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::{ffi::OsString, fs};
+
+use super::Host;
+
+/// What kind of thing a name stands for; links are not followed.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Kind {
+    /// A regular file.
+    File,
+    /// A folder.
+    Folder,
+    /// A symbolic link.
+    Link,
+    /// A pipe, socket or device.
+    Other,
+}
+
+/// One name in a folder, seen without following links.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    /// The last path component.
+    pub name: OsString,
+    /// What it stands for.
+    pub kind: Kind,
+    /// Size in bytes.
+    pub size: u64,
+    /// Modification time, nanoseconds since the epoch.
+    pub modified_ns: i128,
+    /// Status change time, nanoseconds since the epoch; no one can set it at will.
+    pub changed_ns: i128,
+    /// Inode number.
+    pub inode: u64,
+    /// Permission bits.
+    pub mode: u32,
+    /// Numeric owner.
+    pub owner: u32,
+    /// Numeric group.
+    pub group: u32,
+}
+
+impl Entry {
+    fn new(name: OsString, meta: &fs::Metadata) -> Self {
+        let kind = match meta.file_type() {
+            kind if kind.is_file() => Kind::File,
+            kind if kind.is_dir() => Kind::Folder,
+            kind if kind.is_symlink() => Kind::Link,
+            _ => Kind::Other,
+        };
+        let ns = |seconds: i64, ns: i64| i128::from(seconds) * 1_000_000_000 + i128::from(ns);
+        Self {
+            name,
+            kind,
+            size: meta.len(),
+            modified_ns: ns(meta.mtime(), meta.mtime_nsec()),
+            changed_ns: ns(meta.ctime(), meta.ctime_nsec()),
+            inode: meta.ino(),
+            mode: meta.mode() & 0o7777,
+            owner: meta.uid(),
+            group: meta.gid(),
+        }
+    }
+}
+
+impl Host {
+    /// Reads a whole file of at most `limit` bytes.
+    ///
+    /// # Errors
+    /// `FileTooLarge` above the limit, else what the system says.
+    pub fn read(&self, path: &Path, limit: u64) -> io::Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        File::open(path)?.take(limit.saturating_add(1)).read_to_end(&mut bytes)?;
+        if bytes.len() as u64 > limit {
+            let why = format!("larger than {limit} bytes");
+            return Err(io::Error::new(io::ErrorKind::FileTooLarge, why));
+        }
+        Ok(bytes)
+    }
+
+    /// Reads at most `limit` bytes of a regular file, never following a link or waiting on a pipe.
+    /// Returns the descriptor's own facts beside the bytes.
+    ///
+    /// # Errors
+    /// `InvalidInput` when it is not a regular file, else what the system says.
+    pub fn read_plain(&self, path: &Path, limit: u64) -> io::Result<(Entry, Vec<u8>)> {
+        let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
+        let flags = i32::try_from(flags.bits()).unwrap_or_default();
+        let file = OpenOptions::new().read(true).custom_flags(flags).open(path)?;
+        let meta = file.metadata()?;
+        if !meta.is_file() {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
+        }
+        let mut bytes = Vec::with_capacity(usize::try_from(meta.len().min(limit)).unwrap_or(0));
+        file.take(limit).read_to_end(&mut bytes)?;
+        Ok((Entry::new(path.file_name().unwrap_or_default().into(), &meta), bytes))
+    }
+
+    /// Looks at one path without following a link. `None` when nothing is there.
+    ///
+    /// # Errors
+    /// What the system says, other than that nothing is there.
+    pub fn look(&self, path: &Path) -> io::Result<Option<Entry>> {
+        match fs::symlink_metadata(path) {
+            Ok(meta) => Ok(Some(Entry::new(path.file_name().unwrap_or_default().into(), &meta))),
+            Err(err) if err.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(err) => Err(err),
+        }
+    }
+
+    /// Lists a folder with what each name stands for, in no order. Names that vanish are left out.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn list(&self, folder: &Path) -> io::Result<Vec<Entry>> {
+        let mut entries = Vec::new();
+        for entry in fs::read_dir(folder)? {
+            let entry = entry?;
+            match entry.metadata() {
+                Ok(meta) => entries.push(Entry::new(entry.file_name(), &meta)),
+                Err(err) if err.kind() == io::ErrorKind::NotFound => {}
+                Err(err) => return Err(err),
+            }
+        }
+        Ok(entries)
+    }
+
+    /// Lists only the names in a folder, in no order: one system call for thousands of them.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn names(&self, folder: &Path) -> io::Result<Vec<OsString>> {
+        fs::read_dir(folder)?.map(|entry| Ok(entry?.file_name())).collect()
+    }
+
+    /// Makes a folder and its parents.
+    ///
+    /// # Errors
+    /// What the system says, other than that it exists.
+    pub fn make_dir(&self, path: &Path, mode: u32) -> io::Result<()> {
+        DirBuilder::new().recursive(true).mode(mode).create(path)
+    }
+
+    /// Replaces a file so that after a crash it is whole, old or new, and durable on return:
+    /// temporary name, fsync, rename, fsync of the folder.
+    ///
+    /// # Errors
+    /// What the system says; the old file is then untouched.
+    pub fn replace_file(&self, path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
+        let temp = self.write_temp(path, bytes, mode, true)?;
+        fs::rename(&temp, path).inspect_err(|_| drop(fs::remove_file(&temp)))?;
+        sync_folder(path)
+    }
+
+    /// Replaces a file atomically but leaves flushing to the caller's own syncfs.
+    ///
+    /// # Errors
+    /// What the system says; the old file is then untouched.
+    pub fn replace_file_unsynced(&self, path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
+        let temp = self.write_temp(path, bytes, mode, false)?;
+        fs::rename(&temp, path).inspect_err(|_| drop(fs::remove_file(&temp)))
+    }
+
+    /// Creates a file, whole and durable, only if the name is free.
+    ///
+    /// # Errors
+    /// `AlreadyExists` when the name is taken, else what the system says.
+    pub fn create_file(&self, path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
+        let temp = self.write_temp(path, bytes, mode, true)?;
+        let linked = fs::hard_link(&temp, path);
+        fs::remove_file(&temp)?;
+        linked?;
+        sync_folder(path)
+    }
+
+    fn write_temp(&self, path: &Path, bytes: &[u8], mode: u32, sync: bool) -> io::Result<PathBuf> {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let random = u64::from_ne_bytes(self.random());
+        let temp = path.with_file_name(format!(".aiops-{random:016x}-{name:.80}.tmp"));
+        let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(&temp)?;
+        let written =
+            file.write_all(bytes).and_then(|()| if sync { file.sync_all() } else { Ok(()) });
+        written.inspect_err(|_| drop(fs::remove_file(&temp)))?;
+        Ok(temp)
+    }
+
+    /// Removes a file; one that is not there is fine.
+    ///
+    /// # Errors
+    /// What the system says, other than that nothing is there.
+    pub fn remove_file(&self, path: &Path) -> io::Result<()> {
+        match fs::remove_file(path) {
+            Err(err) if err.kind() != io::ErrorKind::NotFound => Err(err),
+            _ => Ok(()),
+        }
+    }
+
+    /// Removes a folder and all below it; links in it are removed, not followed.
+    ///
+    /// # Errors
+    /// What the system says, other than that nothing is there.
+    pub fn remove_tree(&self, path: &Path) -> io::Result<()> {
+        match fs::remove_dir_all(path) {
+            Err(err) if err.kind() != io::ErrorKind::NotFound => Err(err),
+            _ => Ok(()),
+        }
+    }
+
+    /// The path with every link resolved.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn resolve(&self, path: &Path) -> io::Result<PathBuf> {
+        path.canonicalize()
+    }
+
+    /// Flushes the file system that holds `path`: one call for any number of files written before.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn sync_file_system(&self, path: &Path) -> io::Result<()> {
+        rustix::fs::syncfs(File::open(path)?).map_err(io::Error::from)
+    }
+}
+
+fn sync_folder(path: &Path) -> io::Result<()> {
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => File::open(folder)?.sync_all(),
+        _ => File::open(".")?.sync_all(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_replaced_file_is_whole_and_leaves_no_temporary_name() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a.json");
+        let host = Host::real();
+        host.replace_file(&path, b"one", 0o640).unwrap();
+        host.replace_file(&path, b"two", 0o640).unwrap();
+        assert_eq!(host.read(&path, 10).unwrap(), b"two");
+        assert_eq!(host.names(dir.path()).unwrap(), ["a.json"]);
+        let taken = host.create_file(&path, b"three", 0o640).unwrap_err();
+        assert_eq!(taken.kind(), io::ErrorKind::AlreadyExists);
+        assert_eq!(host.names(dir.path()).unwrap(), ["a.json"]);
+    }
+
+    #[test]
+    fn reads_are_bounded_and_plain_reads_follow_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let (path, link) = (dir.path().join("a"), dir.path().join("l"));
+        let host = Host::real();
+        host.replace_file(&path, b"12345", 0o640).unwrap();
+        std::os::unix::fs::symlink(&path, &link).unwrap();
+        assert_eq!(host.read(&path, 4).unwrap_err().kind(), io::ErrorKind::FileTooLarge);
+        assert!(host.read_plain(&link, 10).is_err());
+        assert!(host.read_plain(dir.path(), 10).is_err());
+        assert_eq!(host.read_plain(&path, 3).unwrap().1, b"123");
+    }
+}

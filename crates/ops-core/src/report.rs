@@ -1,0 +1,21 @@
+//! The answer a command gives, as data. Renderers and exit codes derive from it.
+
+use std::io::{self, Write};
+
+use serde_json::Value;
+
+use crate::failure::Exit;
+
+/// What one run has to say: one value, two renderings, one exit code.
+///
+/// The exit code belongs to the value; a renderer never chooses it.
+pub trait Report {
+    /// The code this answer ends with.
+    fn exit(&self) -> Exit;
+
+    /// Writes the answer for a person.
+    fn write_human(&self, out: &mut dyn Write) -> io::Result<()>;
+
+    /// The answer for a program: one document that names its `schema`.
+    fn json(&self) -> Value;
+}
