@@ -16,7 +16,7 @@ pub const COMMANDS: &str = "commands";
 /// How a command line names the bridge root.
 #[derive(Args, Clone, Debug, Default)]
 pub struct RootArgs {
-    /// The bridge root [default: $BRIDGE_ROOT, else $CLOUD]
+    /// The bridge root [default: `$BRIDGE_ROOT`, else `$CLOUD`]
     #[arg(long, global = true, value_name = "DIR")]
     pub root: Option<PathBuf>,
 }

@@ -1,9 +1,5 @@
 //! Secrets in real files, with a made-up environment.
-#![expect(
-    clippy::disallowed_methods,
-    clippy::unwrap_used,
-    reason = "tests set the scene themselves"
-)]
+#![expect(clippy::disallowed_methods, reason = "tests set the scene themselves")]
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
