@@ -36,6 +36,11 @@ pub enum Source {
 }
 
 impl Secret {
+    /// A secret that came in by the environment, already read.
+    pub fn from_environment(text: &str) -> Self {
+        Self { text: Zeroizing::new(text.to_owned()), source: Source::Environment }
+    }
+
     /// The value. Whoever calls this must not let it reach argv, a log, a message or a file.
     pub fn expose(&self) -> &str {
         &self.text
