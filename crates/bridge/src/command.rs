@@ -262,7 +262,7 @@ fn rules(command: &Command, issued_at: Timestamp, expires_at: Timestamp) -> Vec<
     match (command.schema_version, named) {
         (Version::V1, (false, false, true)) | (Version::V2, (true, true, false)) => {}
         (Version::V1, _) => {
-            wrong.push("at /: version 1.0 has hmac, no bridge and no client".into())
+            wrong.push("at /: version 1.0 has hmac, no bridge and no client".into());
         }
         (Version::V2, _) => wrong.push("at /: version 2.0 has bridge and client, no hmac".into()),
     }
@@ -333,7 +333,7 @@ mod tests {
                 it["constraints"]["maxFilesChanged"] = 1.5.into()
             }),
             ("maxFilesChanged", |it| {
-                it["constraints"].as_object_mut().map(|it| it.remove("maxFilesChanged"));
+                drop(it["constraints"].as_object_mut().map(|it| it.remove("maxFilesChanged")));
             }),
             ("/payload/inline/ops", |it| it["payload"]["inline"]["ops"] = Value::Array(vec![])),
             ("/schemaVersion", |it| it["schemaVersion"] = "3.0".into()),

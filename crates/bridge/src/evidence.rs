@@ -162,6 +162,7 @@ pub struct DeadLetter {
 
 impl DeadLetter {
     /// Fits the input in: whole text up to `cap` bytes, else the beginning in base64.
+    #[must_use]
     pub fn with_input(mut self, head: &[u8], size: u64, cap: u64) -> Self {
         self.input_bytes = size;
         match std::str::from_utf8(head) {
