@@ -330,7 +330,7 @@ mod tests {
             ("/constraints/maxRuntimeMs", |it| it["constraints"]["maxRuntimeMs"] = 0.into()),
             ("/constraints/maxRuntimeMs", |it| it["constraints"]["maxRuntimeMs"] = (-5).into()),
             ("/constraints/maxFilesChanged", |it| {
-                it["constraints"]["maxFilesChanged"] = 1.5.into()
+                it["constraints"]["maxFilesChanged"] = 1.5.into();
             }),
             ("maxFilesChanged", |it| {
                 drop(it["constraints"].as_object_mut().map(|it| it.remove("maxFilesChanged")));
