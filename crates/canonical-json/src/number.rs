@@ -83,20 +83,53 @@ fn magnitude(whole: &str, fraction: &str, exponent: &str) -> Option<f64> {
 
 /// Appends `number` as Python's `repr` prints it, and `json.dumps` with it.
 pub(crate) fn write_float(number: f64, out: &mut Vec<u8>) {
-    // `{:e}` and `{}` give the shortest digits that read back as the same number, as repr does.
-    let scientific = format!("{number:e}");
-    let (mantissa, exponent) = scientific.split_once('e').unwrap_or((&scientific, ""));
-    let laid_out = match exponent.parse::<i32>() {
-        Ok(exponent @ ..-4) => format!("{mantissa}e-{:02}", exponent.unsigned_abs()),
-        Ok(exponent @ 16..) => format!("{mantissa}e+{exponent}"),
-        Ok(_) => with_point(number.to_string()),
-        // NaN and infinities: only in a value made by hand. Python prints them so, and `parse`
-        // refuses what is printed.
-        Err(_) => scientific.replace("inf", "Infinity"),
+    if number.is_sign_negative() && !number.is_nan() {
+        out.push(b'-');
+    }
+    let text = if number.is_nan() {
+        // This and infinity only come from a value made by hand. Python prints them so, and
+        // `parse` refuses what is printed.
+        "NaN".to_owned()
+    } else if number.is_infinite() {
+        "Infinity".to_owned()
+    } else {
+        repr(number.abs())
     };
-    out.extend_from_slice(laid_out.as_bytes());
+    out.extend_from_slice(text.as_bytes());
 }
 
-fn with_point(plain: String) -> String {
-    if plain.contains('.') { plain } else { plain + ".0" }
+/// Returns `repr` of a finite number that is not negative.
+fn repr(number: f64) -> String {
+    let mut buffer = ryu::Buffer::new();
+    let (digits, point) = digits_and_point(buffer.format_finite(number));
+    let exponent = point - 1;
+    match usize::try_from(point) {
+        _ if digits.is_empty() => "0.0".to_owned(),
+        _ if !(-4..16).contains(&exponent) => {
+            let (first, rest) = digits.split_at(1);
+            let dot = if rest.is_empty() { "" } else { "." };
+            let sign = if exponent < 0 { '-' } else { '+' };
+            format!("{first}{dot}{rest}e{sign}{:02}", exponent.unsigned_abs())
+        }
+        Ok(point) if point >= digits.len() => format!("{digits:0<point$}.0"),
+        Ok(point) if point > 0 => format!("{}.{}", &digits[..point], &digits[point..]),
+        _ => "0.".to_owned() + &"0000"[..usize::from(point.unsigned_abs().min(4))] + &digits,
+    }
+}
+
+/// Splits `text` into digits and the power of ten that 0.digits is to be multiplied with. The
+/// digits neither start nor end with a zero; those of zero are none.
+///
+/// The text is Ryu's, since its digits are those of Python. The standard library's are as few, but
+/// of two equally near ends it takes the upper where the others take the even one: it prints
+/// 2.9802322387695313e-8 for two to the power of -25, which is 2.98023223876953125e-8.
+fn digits_and_point(text: &str) -> (String, i16) {
+    let (mantissa, exponent) = text.split_once('e').unwrap_or((text, "0"));
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let all = [whole, fraction].concat();
+    let digits = all.trim_start_matches('0');
+    let whole_digits = i16::try_from(whole.len()).unwrap_or(0);
+    let leading_zeros = i16::try_from(all.len() - digits.len()).unwrap_or(0);
+    let point = exponent.parse::<i16>().unwrap_or(0) + whole_digits - leading_zeros;
+    (digits.trim_end_matches('0').to_owned(), point)
 }
