@@ -29,6 +29,24 @@ pub enum Document {
     V2(Envelope),
 }
 
+impl Document {
+    /// What it says, vouched for by nobody yet.
+    pub fn body(&self) -> &Value {
+        match self {
+            Self::V1(value) => value,
+            Self::V2(envelope) => &envelope.body,
+        }
+    }
+
+    /// SHA-256 of the exact bytes a signature covers: what makes a replay one.
+    pub fn content(&self) -> [u8; 32] {
+        match self {
+            Self::V1(value) => Sha256::digest(signed_bytes(value)).into(),
+            Self::V2(envelope) => Sha256::digest(&envelope.payload).into(),
+        }
+    }
+}
+
 /// A DSSE envelope.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Envelope {

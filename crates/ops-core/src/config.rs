@@ -134,7 +134,18 @@ fn violation(file: &str, pointer: &str, expected: String) -> Violation {
     Violation { file: file.to_owned(), pointer: pointer.to_owned(), expected }
 }
 
-/// Reads YAML (and so JSON) into a JSON value. The only place that knows the YAML crate.
+/// Whether a text is well-formed YAML, of any number of documents.
+///
+/// # Errors
+/// What is wrong, with its place.
+pub fn check_yaml(text: &str) -> Result<(), String> {
+    use serde::Deserialize;
+    serde_yaml::Deserializer::from_str(text)
+        .try_for_each(|it| serde_yaml::Value::deserialize(it).map(drop))
+        .map_err(|err| err.to_string())
+}
+
+/// Reads YAML (and so JSON) into a JSON value. Only this and the function above know the YAML crate.
 fn yaml(text: &str) -> Result<Value, String> {
     // By way of the crate's own value type, which refuses duplicate keys.
     let value: serde_yaml::Value = serde_yaml::from_str(text).map_err(|err| err.to_string())?;
