@@ -28,6 +28,10 @@ pub(crate) struct Meta {
 pub(crate) enum Kind {
     File,
     Link,
+    #[cfg_attr(
+        not(target_os = "linux"),
+        expect(dead_code, reason = "where no tree can be opened, nothing is ever seen")
+    )]
     /// Anything else, named for people: "a folder".
     Other(&'static str),
 }

@@ -1,7 +1,9 @@
 //! Someone else acts between any two system calls.
 
-use std::os::unix::fs::symlink;
+use std::cell::Cell;
+use std::os::unix::fs::{MetadataExt, symlink};
 use std::path::Path;
+use std::rc::Rc;
 
 use super::*;
 use crate::sys::gate;
@@ -18,15 +20,11 @@ fn edit_in_place(d: &Path) {
     fs::write(d.join("x"), EDIT).unwrap();
 }
 
-fn is_edit_somewhere(d: &Path) -> bool {
-    ["x", ".aiops-1"].iter().any(|name| fs::read(d.join(name)).is_ok_and(|bytes| bytes == EDIT))
-}
-
 const STORY: [Step; 4] = [Prepare, Commit, Undo, Finish];
 
 #[test]
 fn an_edit_between_any_two_system_calls_survives() {
-    for (deed, undoes) in [edit_by_rename as Deed, edit_in_place].into_iter().zip([true, false]) {
+    for (number, deed) in [edit_by_rename as Deed, edit_in_place].into_iter().enumerate() {
         for motion in MOTIONS {
             for steps in [&STORY[..], &[Prepare, Commit, Finish]] {
                 for at in 0.. {
@@ -46,9 +44,8 @@ fn an_edit_between_any_two_system_calls_survives() {
                     if calls <= at {
                         break;
                     }
-                    let label = format!("{motion:?} {steps:?} edited before call {at} ({undoes})");
-                    assert!(is_edit_somewhere(&ground.at("d")), "{label}");
-                    assert_eq!(ground.file().as_deref(), Some(EDIT), "{label}: in its place");
+                    let label = format!("edit {number} {motion:?} {steps:?} before call {at}");
+                    assert_eq!(ground.file().as_deref(), Some(EDIT), "{label}");
                 }
             }
         }
@@ -80,8 +77,7 @@ fn an_edit_survives_even_if_the_process_dies_later_in_the_same_step() {
                         drop(if forward { ground.roll_forward() } else { ground.roll_back() });
                         drop(ground.roll_back());
                         let label = format!("{motion:?} {step:?} edit {at} killed {killed_at}");
-                        assert!(is_edit_somewhere(&ground.at("d")), "{label}");
-                        assert_eq!(ground.file().as_deref(), Some(EDIT), "{label}: in its place");
+                        assert_eq!(ground.file().as_deref(), Some(EDIT), "{label}");
                         if calls <= killed_at {
                             break;
                         }
@@ -142,12 +138,12 @@ fn nothing_appears_outside_whatever_is_turned_into_a_link_and_when() {
                 let ((), calls) = gate::with(hook, || {
                     for step in STORY {
                         drop(ground.run(step));
+                        let label = format!("deed {number} {motion:?} before call {at}, {step:?}");
+                        assert_eq!(ground.names("outside"), ["x"], "{label}");
+                        let outside = fs::read(ground.folder.path().join("outside/x")).unwrap();
+                        assert_eq!(outside, OLD, "{label}");
                     }
                 });
-                let label = format!("deed {number} {motion:?} before call {at}");
-                assert_eq!(ground.names("outside"), ["x"], "{label}");
-                let outside = fs::read(ground.folder.path().join("outside/x")).unwrap();
-                assert_eq!(outside, OLD, "{label}");
                 if calls <= at {
                     break;
                 }
@@ -181,6 +177,54 @@ fn of_two_edits_the_newer_one_stays_in_its_place() {
             if most_calls <= newer_at {
                 break;
             }
+        }
+    }
+}
+
+/// Puts another file with the same content in the file's place.
+fn rewrite_the_same(d: &Path) {
+    fs::copy(d.join("x"), d.join("y")).unwrap();
+    fs::rename(d.join("y"), d.join("x")).unwrap();
+}
+
+fn link_to_it(d: &Path) {
+    fs::hard_link(d.join("x"), d.join("y")).unwrap();
+}
+
+#[test]
+fn only_the_very_file_that_was_looked_at_is_replaced_or_deleted() {
+    for (number, deed) in [rewrite_the_same as Deed, link_to_it].into_iter().enumerate() {
+        for motion in [MOTIONS[0], MOTIONS[2]] {
+            let mut last_moment = None;
+            for at in 0.. {
+                let ground = Ground::after(motion, &[Prepare]);
+                let d = ground.at("d");
+                let inode = Rc::new(Cell::new(None));
+                let found = Rc::clone(&inode);
+                let hook = move |count| {
+                    if count == at && fs::read(d.join("x")).is_ok_and(|bytes| bytes == OLD) {
+                        deed(&d);
+                        found.set(Some(fs::metadata(d.join("x")).unwrap().ino()));
+                    }
+                    true
+                };
+                let (outcome, calls) = gate::with(hook, || ground.run(Commit));
+                if calls <= at {
+                    break;
+                }
+                if inode.get().is_some() {
+                    last_moment = Some(outcome.is_err());
+                }
+                if outcome.is_err() {
+                    let left = fs::metadata(ground.at("d/x")).unwrap().ino();
+                    assert_eq!(
+                        Some(left),
+                        inode.get(),
+                        "deed {number} {motion:?} before call {at}"
+                    );
+                }
+            }
+            assert_eq!(last_moment, Some(true), "deed {number} {motion:?} just before the move");
         }
     }
 }

@@ -10,6 +10,7 @@ use confined_fs::{Fault, RelPath, Seen, Tree};
 
 use crate::support::{Ground, TEMP, change, list, path};
 
+/// Each round is one or two changes of three to four operations.
 const ROUNDS: usize = 4_000;
 
 /// Tells a spinning thread to stop, even when the test panics.
@@ -31,10 +32,18 @@ fn a_folder_that_keeps_turning_into_a_link_never_leads_outside() {
     let outside = list(&ground.outside());
     let (d, away) = (ground.at("d"), ground.at("away"));
     let stop = AtomicBool::new(false);
-    let mut done = 0;
+    let (mut done, mut refused) = (0, 0);
+    let mut seen = b"0".to_vec();
     thread::scope(|scope| {
         scope.spawn(|| {
-            while !stop.load(Ordering::Relaxed) {
+            for turn in 0_u32.. {
+                if stop.load(Ordering::Relaxed) {
+                    break;
+                }
+                // Uneven pauses, or the folder would be away nearly all the time.
+                for _ in 0..turn.wrapping_mul(7919) % 100_000 {
+                    std::hint::spin_loop();
+                }
                 fs::rename(&d, &away).unwrap();
                 // A new folder that prepare made meanwhile may be in the way.
                 if symlink(ground.outside(), &d).is_ok() {
@@ -47,13 +56,14 @@ fn a_folder_that_keeps_turning_into_a_link_never_leads_outside() {
         });
         let _stop = Stop(&stop);
         for round in 0..ROUNDS {
-            let target = path("d/sub/x");
-            let Ok(Seen::File(seen)) = ground.tree.read(&target, 100) else { continue };
+            if let Some(bytes) = bytes(&ground.tree, &path("d/sub/x")) {
+                seen = bytes;
+            }
             let new = round.to_string();
             let other = format!("d/sub/new{round}");
             let changes = [
-                change("d/sub/x", Some(&seen.bytes), Some(new.as_bytes())),
-                numbered(change(&other, None, Some(b"new")), 2),
+                numbered(change("d/sub/x", Some(&seen), Some(new.as_bytes())), 2 * round),
+                numbered(change(&other, None, Some(b"new")), 2 * round + 1),
             ];
             for change in &changes {
                 // Both are allowed: it worked, or it was refused. What counts is looked at below.
@@ -62,6 +72,8 @@ fn a_folder_that_keeps_turning_into_a_link_never_leads_outside() {
                     if round % 2 == 0 {
                         drop(ground.tree.undo(change));
                     }
+                } else {
+                    refused += 1;
                 }
                 drop(ground.tree.finish(change));
             }
@@ -69,10 +81,10 @@ fn a_folder_that_keeps_turning_into_a_link_never_leads_outside() {
         }
     });
     ground_is_whole(&ground, &outside);
-    assert!(done > 0, "every round was refused: the race proves nothing");
+    assert!(done > 0 && refused > 0, "{done} went through, {refused} were refused: no race");
 }
 
-/// Puts the content back that changes may have left in the temporary names, and looks at the rest.
+/// Outside nothing changed, and inside the file has some content it was given.
 fn ground_is_whole(ground: &Ground, outside: &[String]) {
     assert_eq!(list(&ground.outside()), outside);
     assert_eq!(fs::read(ground.outside().join("file")).unwrap(), b"outside");
@@ -88,7 +100,7 @@ fn clear_made(d: &std::path::Path) {
     }
 }
 
-fn numbered(mut change: confined_fs::Change, number: u32) -> confined_fs::Change {
+fn numbered(mut change: confined_fs::Change, number: usize) -> confined_fs::Change {
     change.temp = format!("{TEMP}{number}");
     change
 }
