@@ -82,6 +82,26 @@ impl Host {
         Ok(bytes)
     }
 
+    /// Reads the first `limit` bytes of a file.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn read_start(&self, path: &Path, limit: u64) -> io::Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        File::open(path)?.take(limit).read_to_end(&mut bytes)?;
+        Ok(bytes)
+    }
+
+    /// Reads the first `limit` bytes of standard input.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn read_input(&self, limit: u64) -> io::Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        io::stdin().lock().take(limit).read_to_end(&mut bytes)?;
+        Ok(bytes)
+    }
+
     /// Reads at most `limit` bytes of a regular file, never following a link or waiting on a pipe.
     /// Returns the descriptor's own facts beside the bytes.
     ///

@@ -4,6 +4,7 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::Host;
 use crate::failure::{Exit, Failure, OrFail};
@@ -49,7 +50,7 @@ impl Host {
             .mode(0o640)
             .open(path)
             .or_fail(Exit::Unavailable, doing())?;
-        match file.try_lock() {
+        match self.try_briefly(&file) {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
                 let mut holder = String::new();
@@ -76,6 +77,29 @@ impl Host {
             }
             Err(TryLockError::Error(err)) => Err(err).or_fail(Exit::Unavailable, doing()),
         }
+    }
+
+    /// Tries a few times within 50 ms: whoever merely asks who holds a lock has it that briefly.
+    fn try_briefly(&self, file: &File) -> Result<(), TryLockError> {
+        for _ in 0..5 {
+            match file.try_lock() {
+                Err(TryLockError::WouldBlock) => self.pause(Duration::from_millis(10)),
+                outcome => return outcome,
+            }
+        }
+        file.try_lock()
+    }
+
+    /// Who holds the lock at `path` now, as it says of itself; `None` when nobody does.
+    pub fn lock_holder(&self, path: &Path) -> Option<String> {
+        let mut file = File::open(path).ok()?;
+        // A shared lock is refused while somebody holds the exclusive one; `lock` tries again.
+        if !matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)) {
+            return None;
+        }
+        let mut holder = String::new();
+        (&mut file).take(1024).read_to_string(&mut holder).ok()?;
+        Some(holder.trim().to_owned())
     }
 
     fn name_holder(&self, file: &mut File) -> io::Result<()> {

@@ -1,0 +1,498 @@
+//! Keeps promises: stages, commits to the ledger, applies, leaves evidence. Every choice was made
+//! before; what is found to have changed meanwhile becomes a refusal by [`decide::outcome`].
+//!
+//! A group of commands goes through it together:
+//! stage (temporary names) → flush → promise (ledger) → apply and leave evidence (renames) → audit
+//! log → flush → remove inbound files and pre-images → settle (ledger).
+//! Killed before the promise, nothing happened; killed after it, [`Desk::recover`] does the rest
+//! again, which changes nothing that was done.
+
+pub(crate) mod validators;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::Path;
+
+use bridge::audit::{self, GENESIS};
+use bridge::evidence::to_bytes;
+use bridge::layout::Root;
+use bridge::reason::Refusal;
+use confined_fs::{Change, Fault, Folder, RelPath, Side, Tree};
+use ops_core::cli::Context;
+use ops_core::failure::{Exit, Failure, OrFail};
+
+use crate::decide::outcome::{converted, letter_file};
+use crate::decide::stage::Stop;
+use crate::journal::{Execution, Plan, Planned, PlannedChange};
+use crate::ledger::{Ledger, Tail};
+use crate::observe::{Folders, json_name, stop};
+
+/// Everything that acting needs.
+#[derive(Debug)]
+pub(crate) struct Desk<'a> {
+    pub(crate) context: &'a Context,
+    pub(crate) root: &'a Root,
+    pub(crate) ledger: Ledger,
+    pub(crate) folders: Folders,
+    tail: Tail,
+    segment_limit: u64,
+    trees: BTreeMap<String, Tree>,
+    /// Names of dead letters that open promises will use.
+    taken: BTreeSet<String>,
+}
+
+/// What became of a plan.
+#[derive(Debug)]
+pub(crate) enum Fate {
+    /// It was carried out, perhaps as a refusal that only showed while acting.
+    Kept(Plan),
+    /// It could not be carried out now, and nothing of it was done.
+    Postponed(Plan, String),
+}
+
+impl<'a> Desk<'a> {
+    /// Takes over the ledger and finishes whatever a crash left open.
+    pub(crate) fn open(
+        context: &'a Context,
+        root: &'a Root,
+        ledger: Ledger,
+        segment_limit: u64,
+    ) -> Result<(Self, Vec<Plan>), Failure> {
+        let folders = Folders::open(root)?;
+        let open = ledger.open_promises()?;
+        let tail = tail(&ledger, &folders, open.is_empty())?;
+        let taken = open.iter().filter_map(|(_, plan)| plan.letter_file()).collect();
+        let trees = BTreeMap::new();
+        let mut desk = Self { context, root, ledger, folders, tail, segment_limit, trees, taken };
+        let recovered = desk.recover(open)?;
+        Ok((desk, recovered))
+    }
+
+    fn recover(&mut self, open: Vec<(i64, Plan)>) -> Result<Vec<Plan>, Failure> {
+        if open.is_empty() {
+            return Ok(vec![]);
+        }
+        self.context.say(&format!("finishing {} commands that were interrupted", open.len()));
+        self.complete(open, true).map(|fates| {
+            let kept = |fate| match fate {
+                Fate::Kept(plan) => Some(plan),
+                Fate::Postponed(..) => None,
+            };
+            fates.into_iter().filter_map(kept).collect()
+        })
+    }
+
+    /// Carries out a group of plans that touch different paths.
+    ///
+    /// # Errors
+    /// When the bridge's own folders or ledger fail: then nothing new was promised, or what was
+    /// promised is finished at the next start.
+    pub(crate) fn commit(&mut self, plans: Vec<Plan>) -> Result<Vec<Fate>, Failure> {
+        let mut ready = Vec::with_capacity(plans.len());
+        let mut fates = Vec::new();
+        let rows = match self.promise(plans, &mut ready, &mut fates) {
+            Ok(rows) => rows,
+            Err(failure) => {
+                for plan in &ready {
+                    self.abandon(plan);
+                }
+                self.taken.clear();
+                return Err(failure);
+            }
+        };
+        fates.extend(self.complete(rows.into_iter().zip(ready).collect(), false)?);
+        Ok(fates)
+    }
+
+    /// Stages plans and promises those that could be staged. Until it returns nothing is promised.
+    fn promise(
+        &mut self,
+        plans: Vec<Plan>,
+        ready: &mut Vec<Plan>,
+        fates: &mut Vec<Fate>,
+    ) -> Result<Vec<i64>, Failure> {
+        for mut plan in plans {
+            match self.stage(&mut plan)? {
+                Ok(()) => ready.push(plan),
+                Err(Stop::Refused(refusal)) => {
+                    let refused = self.convert(&plan, &refusal)?;
+                    self.stage_evidence(&refused)?;
+                    ready.push(refused);
+                }
+                Err(Stop::Transient(why)) => fates.push(Fate::Postponed(plan, why)),
+            }
+        }
+        if ready.is_empty() {
+            return Ok(vec![]);
+        }
+        self.flush(ready.iter())?;
+        self.ledger.promise(ready, self.context.host.now())
+    }
+
+    /// Writes everything under temporary names. The outer error is the bridge's own trouble.
+    fn stage(&mut self, plan: &mut Plan) -> Result<Result<(), Stop>, Failure> {
+        if let Planned::Execute(execution) = &mut plan.outcome {
+            match self.stage_target(execution) {
+                Ok(made) => execution.made = made,
+                Err(why) => return Ok(Err(why)),
+            }
+        }
+        if let Err(failure) = self.stage_evidence(plan) {
+            self.abandon(plan);
+            return Err(failure);
+        }
+        Ok(Ok(()))
+    }
+
+    fn stage_target(&mut self, execution: &Execution) -> Result<Vec<String>, Stop> {
+        let mut made: Vec<RelPath> = Vec::new();
+        let changes = changes(execution);
+        let tree = self.tree(&execution.target).map_err(stop)?;
+        for (at, change) in changes.iter().enumerate() {
+            match tree.prepare(change) {
+                Ok(folders) => made.extend(folders),
+                Err(fault) => {
+                    for change in changes.iter().take(at) {
+                        let _kept = tree.finish(change).is_err();
+                    }
+                    made.iter().rev().for_each(|it| drop(tree.remove_empty_dir(it)));
+                    return Err(stop(fault));
+                }
+            }
+        }
+        Ok(made.iter().map(|it| it.as_str().to_owned()).collect())
+    }
+
+    fn stage_evidence(&self, plan: &Plan) -> Result<(), Failure> {
+        self.each_evidence(plan, |folder, name, bytes| folder.stage(&name, &bytes, 0o640))
+            .or_fail(Exit::Unavailable, "write evidence; nothing was accepted")
+            .map_err(|it| it.hint("look at the disk and at the permissions of the bridge root"))
+    }
+
+    /// Every file of evidence a plan leaves, the one that readers wait for last.
+    fn each_evidence(
+        &self,
+        plan: &Plan,
+        act: impl Fn(&Folder, OsString, std::sync::Arc<[u8]>) -> Result<(), Fault>,
+    ) -> Result<(), Fault> {
+        let folders = &self.folders;
+        match &plan.outcome {
+            Planned::Execute(it) => {
+                let integrity = format!("{}.integrity.json", it.id);
+                act(&folders.diffs, format!("{}.patch", it.id).into(), it.diff.0.clone())?;
+                act(&folders.archive, json_name(&it.id), it.input.0.clone())?;
+                act(&folders.results, integrity.into(), it.integrity.0.clone())?;
+                act(&folders.results, json_name(&it.id), it.result.0.clone())
+            }
+            Planned::Refuse { file, letter, .. } => {
+                act(&folders.dead_letter, json_name(file), to_bytes(letter).into())
+            }
+            Planned::Hold { input, .. } => match &plan.accepts {
+                Some((id, _)) => act(&folders.held, json_name(id), input.0.clone()),
+                None => Ok(()),
+            },
+            Planned::Note => Ok(()),
+        }
+    }
+
+    /// Drops what was staged for a plan that is not to be.
+    fn abandon(&self, plan: &Plan) {
+        // Best effort: what stays is overwritten when the command is tried again.
+        let _left = self.each_evidence(plan, |folder, name, _| folder.unstage(&name)).is_err();
+        if let Planned::Execute(execution) = &plan.outcome
+            && let Some(tree) = self.trees.get(&execution.target)
+        {
+            for change in &changes(execution) {
+                let _kept = tree.finish(change).is_err();
+            }
+            remove_made(tree, &execution.made);
+        }
+    }
+
+    /// Keeps promises that are in the ledger, writes the audit log, tidies up and settles.
+    fn complete(&mut self, open: Vec<(i64, Plan)>, again: bool) -> Result<Vec<Fate>, Failure> {
+        if open.is_empty() {
+            return Ok(vec![]);
+        }
+        let mut kept: Vec<(i64, Plan)> = Vec::with_capacity(open.len());
+        let mut fates = Vec::new();
+        for (row, plan) in open {
+            match self.keep(row, plan, again)? {
+                Fate::Kept(plan) => kept.push((row, plan)),
+                postponed @ Fate::Postponed(..) => fates.push(postponed),
+            }
+        }
+        self.write_log(kept.iter().map(|(_, plan)| plan))?;
+        self.flush(kept.iter().map(|(_, plan)| plan))?;
+        for (_, plan) in &kept {
+            self.tidy(plan)?;
+        }
+        let rows: Vec<i64> = kept.iter().map(|(row, _)| *row).collect();
+        self.ledger.settle(&rows, &self.tail)?;
+        self.taken.clear();
+        fates.extend(kept.into_iter().map(|(_, plan)| Fate::Kept(plan)));
+        Ok(fates)
+    }
+
+    /// Makes one promise visible, all of it or none.
+    fn keep(&mut self, row: i64, plan: Plan, again: bool) -> Result<Fate, Failure> {
+        let mut plan = plan;
+        if let Planned::Execute(execution) = &plan.outcome {
+            match self.apply(execution, again) {
+                Ok(()) => {}
+                Err(Stop::Refused(refusal)) => {
+                    self.abandon(&plan);
+                    plan = self.convert(&plan, &refusal)?;
+                    self.ledger.amend(row, &plan)?;
+                    self.stage_evidence(&plan)?;
+                }
+                Err(Stop::Transient(why)) => {
+                    self.abandon(&plan);
+                    self.ledger.withdraw(row, plan.accepts.as_ref().map(|it| it.0.as_str()))?;
+                    return Ok(Fate::Postponed(plan, why));
+                }
+            }
+        }
+        let doing = "leave evidence; it is finished at the next start";
+        self.each_evidence(&plan, |folder, name, bytes| {
+            if again {
+                folder.stage(&name, &bytes, 0o640)?;
+            }
+            folder.place(&name)
+        })
+        .or_fail(Exit::Unavailable, doing)
+        .map_err(|it| it.hint("look at the disk and at the permissions of the bridge root"))?;
+        Ok(Fate::Kept(plan))
+    }
+
+    /// Applies every change of an execution, or puts every one back.
+    fn apply(&mut self, execution: &Execution, again: bool) -> Result<(), Stop> {
+        // Opened in any case: tidying up takes it too.
+        self.tree(&execution.target).map_err(stop)?;
+        if again && self.was_finished(execution) {
+            return Ok(());
+        }
+        let changes = changes(execution);
+        let tree = self.tree(&execution.target).map_err(stop)?;
+        for (at, change) in changes.iter().enumerate() {
+            if let Err(fault) = apply_one(tree, change, again) {
+                for change in changes.iter().take(at + 1).rev() {
+                    // A file somebody edited since is theirs; the others go back.
+                    let _theirs = tree.undo(change).is_err();
+                }
+                remove_made(tree, &execution.made);
+                return Err(stop(fault));
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the result is there, byte for byte: then all of it was visible before the crash, and
+    /// whoever changed a file since did so rightly.
+    fn was_finished(&self, execution: &Execution) -> bool {
+        let limit = execution.result.0.len() as u64 + 1;
+        let found = self.folders.results.read(&json_name(&execution.id), limit);
+        matches!(found, Ok(Some((_, bytes))) if *bytes == *execution.result.0)
+            && is_all_after(execution)
+    }
+
+    /// Turns an execution into the refusal it came to.
+    pub(crate) fn convert(&mut self, plan: &Plan, refusal: &Refusal) -> Result<Plan, Failure> {
+        let Planned::Execute(execution) = &plan.outcome else { return Ok(plan.clone()) };
+        let file = self.letter_name(&execution.id)?;
+        Ok(converted(plan, execution, refusal, file, self.context.host.now()))
+    }
+
+    /// A free file name for a dead letter: the name, else with the next number.
+    pub(crate) fn letter_name(&mut self, stem: &str) -> Result<(String, String, u64), Failure> {
+        let mut used = self.ledger.letters(stem)?;
+        loop {
+            used += 1;
+            let file = letter_file(stem, used);
+            let there = self.folders.dead_letter.look(&json_name(&file));
+            let there = there.or_fail(Exit::Unavailable, "look into dead_letter/")?;
+            if there.is_none() && self.taken.insert(file.clone()) {
+                return Ok((file, stem.to_owned(), used));
+            }
+        }
+    }
+
+    /// Gives back the name a dead letter was to have: its document is judged anew.
+    pub(crate) fn forget_name(&mut self, plan: &Plan) {
+        if let Some(file) = plan.letter_file() {
+            self.taken.remove(&file);
+        }
+    }
+
+    fn write_log<'p>(&mut self, plans: impl Iterator<Item = &'p Plan>) -> Result<(), Failure> {
+        let doing = "write logs/bridge.log; it is finished at the next start";
+        let failed = |fault: Fault| Failure::new(Exit::Unavailable, doing).because(fault);
+        let mut text = String::new();
+        let mut hash = self.tail.hash.clone();
+        for plan in plans {
+            let line = audit::line(&plan.entry, &hash);
+            text.push_str(&line.text);
+            hash = line.hash;
+        }
+        if text.is_empty() {
+            return Ok(());
+        }
+        let name = OsStr::new("bridge.log");
+        self.folders.logs.write_at(name, self.tail.offset, text.as_bytes()).map_err(failed)?;
+        self.tail.hash = hash;
+        self.tail.offset += text.len() as u64;
+        Ok(())
+    }
+
+    /// Sets a full log aside under the next number. Between groups, so that no promise is open.
+    pub(crate) fn rotate_log(&mut self) -> Result<(), Failure> {
+        if self.tail.offset < self.segment_limit {
+            return Ok(());
+        }
+        let segment = self.tail.segment + 1;
+        let aside = segment_name(segment);
+        self.folders
+            .logs
+            .rename(OsStr::new("bridge.log"), OsStr::new(&aside))
+            .or_fail(Exit::Unavailable, format!("set the log aside as {aside}"))?;
+        self.tail = Tail {
+            hash: self.tail.hash.clone(),
+            offset: 0,
+            segment,
+            segment_prev: self.tail.hash.clone(),
+        };
+        self.ledger.settle(&[], &self.tail)
+    }
+
+    /// Flushes the bridge root and every other file system that plans touched.
+    fn flush<'p>(&self, plans: impl IntoIterator<Item = &'p Plan>) -> Result<(), Failure> {
+        let doing = "flush the disk; what was promised is finished at the next start";
+        self.folders.results.sync().or_fail(Exit::Unavailable, doing)?;
+        let root = self.root.path();
+        let elsewhere: BTreeSet<&str> = plans
+            .into_iter()
+            .filter_map(|plan| match &plan.outcome {
+                Planned::Execute(it) if !it.changes.is_empty() => Some(it.target.as_str()),
+                _ => None,
+            })
+            .filter(|target| Path::new(target) != root)
+            .collect();
+        for target in elsewhere {
+            if let Some(tree) = self.trees.get(target) {
+                tree.sync().or_fail(Exit::Unavailable, doing)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes what a kept promise no longer needs: inbound file, held copy, pre-images.
+    fn tidy(&self, plan: &Plan) -> Result<(), Failure> {
+        let failed = |fault: Fault| {
+            Failure::new(Exit::Unavailable, "tidy up; it is finished at the next start")
+                .because(fault)
+        };
+        if let Planned::Execute(execution) = &plan.outcome
+            && let Some(tree) = self.trees.get(&execution.target)
+        {
+            for change in changes(execution) {
+                if let Err(fault @ Fault::Io { .. }) = tree.finish(&change) {
+                    return Err(failed(fault));
+                }
+            }
+        }
+        if let Some(inbound) = &plan.inbound {
+            let name = OsString::from_vec(inbound.name.0.to_vec());
+            self.folders.commands.remove_if(&name, inbound.inode).map_err(failed)?;
+        }
+        match &plan.releases {
+            Some(id) => self.folders.held.remove(&json_name(id)).map_err(failed),
+            None => Ok(()),
+        }
+    }
+
+    fn tree(&mut self, target: &str) -> Result<&Tree, Fault> {
+        if !self.trees.contains_key(target) {
+            self.trees.insert(target.to_owned(), Tree::open(Path::new(target))?);
+        }
+        self.trees.get(target).ok_or_else(|| Fault::Denied(format!("{target} is not open")))
+    }
+
+    /// Forgets opened targets, so that one that was replaced is opened anew.
+    pub(crate) fn reopen(&mut self) -> Result<(), Failure> {
+        self.trees.clear();
+        self.folders = Folders::open(self.root)?;
+        Ok(())
+    }
+}
+
+/// The name of a log that was set aside.
+pub(crate) fn segment_name(segment: u64) -> String {
+    format!("bridge-{segment:06}.log")
+}
+
+fn changes(execution: &Execution) -> Vec<Change> {
+    execution.changes.iter().filter_map(PlannedChange::change).collect()
+}
+
+fn apply_one(tree: &Tree, change: &Change, again: bool) -> Result<(), Fault> {
+    if again {
+        match tree.state(change)? {
+            Side::After => return Ok(()),
+            Side::Before => drop(tree.prepare(change)?),
+            Side::Neither => {}
+        }
+    }
+    tree.commit(change)
+}
+
+/// Whether no file is left on the old side of its change.
+fn is_all_after(execution: &Execution) -> bool {
+    let Ok(tree) = Tree::open(Path::new(&execution.target)) else { return false };
+    let on_the_old_side = |change: &Change| matches!(tree.state(change), Ok(Side::Before) | Err(_));
+    !changes(execution).iter().any(on_the_old_side)
+}
+
+fn remove_made(tree: &Tree, made: &[String]) {
+    let folders = made.iter().rev().filter_map(|it| RelPath::parse(it).ok());
+    folders.for_each(|it| drop(tree.remove_empty_dir(&it)));
+}
+
+/// Finds the end of the audit log.
+fn tail(ledger: &Ledger, folders: &Folders, is_settled: bool) -> Result<Tail, Failure> {
+    let name = OsStr::new("bridge.log");
+    let look = folders.logs.look(name).or_fail(Exit::Unavailable, "look at logs/bridge.log")?;
+    let size = look.map_or(0, |it| it.size);
+    match ledger.tail()? {
+        // Lines of an unfinished group are written again from where it began.
+        Some(tail) if !is_settled && size >= tail.offset => Ok(tail),
+        // Whoever changed the log since shows in `verify`; what follows goes behind it.
+        Some(tail) => Ok(Tail { offset: size, ..tail }),
+        None => adopt(folders, size),
+    }
+}
+
+/// A log without a ledger: the chain goes on from its last line.
+fn adopt(folders: &Folders, size: u64) -> Result<Tail, Failure> {
+    let doing = "read logs/";
+    let names = folders.logs.names().or_fail(Exit::Unavailable, doing)?;
+    let segment = names.iter().filter_map(|name| segment_number(name)).max().unwrap_or(0);
+    let last_hash = |name: &str| {
+        let read =
+            folders.logs.read(OsStr::new(name), u64::MAX).or_fail(Exit::Unavailable, doing)?;
+        let text = read.map(|(_, bytes)| String::from_utf8_lossy(&bytes).into_owned());
+        let line = text.as_deref().and_then(|it| it.lines().last()).unwrap_or_default();
+        let hash = line.rsplit_once(",\"hash\":\"").and_then(|(_, it)| it.strip_suffix("\"}"));
+        Ok::<_, Failure>(hash.map(str::to_owned))
+    };
+    let before = if segment > 0 { last_hash(&segment_name(segment))? } else { None };
+    let segment_prev = before.unwrap_or_else(|| GENESIS.to_owned());
+    let hash = last_hash("bridge.log")?.unwrap_or_else(|| segment_prev.clone());
+    Ok(Tail { hash, offset: size, segment, segment_prev })
+}
+
+/// The number of a log that was set aside.
+pub(crate) fn segment_number(name: &OsStr) -> Option<u64> {
+    let name = std::str::from_utf8(name.as_bytes()).ok()?;
+    name.strip_prefix("bridge-")?.strip_suffix(".log")?.parse().ok()
+}

@@ -1,0 +1,585 @@
+//! Drains the inbound folder: observe each file, decide, gather what does not touch the same paths,
+//! act on the group.
+
+use std::collections::{BTreeMap, HashSet};
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::panic::{self, AssertUnwindSafe};
+use std::path::Path;
+use std::time::Duration;
+
+use bridge::document::{self, Document, Signer};
+use bridge::evidence::{Retry, to_bytes};
+use bridge::reason::{Reason, Refusal};
+use bridge::settings::Settings;
+use confined_fs::{Listed, ListedKind};
+use ops_core::cli::Context;
+use ops_core::failure::{Exit, Failure, OrFail};
+use ops_core::time::{Timestamp, rfc3339};
+
+use crate::act::{Desk, Fate};
+use crate::decide::outcome::{self, Accepted, Letter};
+use crate::decide::stage::Stop;
+use crate::decide::{self, arrival::Class};
+use crate::journal::{Inbound, Plan};
+use crate::judge::{Judge, Rehearsed, Turned};
+use crate::ledger::{Decision, HeldRow, RetryRow};
+use crate::observe::{self, Arrival, shown};
+use crate::working::Working;
+
+/// A running executor.
+#[derive(Debug)]
+pub(crate) struct Engine<'a> {
+    context: &'a Context,
+    settings: &'a Settings,
+    pub(crate) judge: Judge<'a>,
+    pub(crate) desk: Desk<'a>,
+    retries: BTreeMap<String, RetryRow>,
+    high_water: Timestamp,
+    working: Working,
+    /// Files that were passed over, told once.
+    passed_over: HashSet<u64>,
+}
+
+/// What one pass over commands/ did, and when to look again.
+#[derive(Debug, Default)]
+pub(crate) struct Pass {
+    /// Everything that was carried out, in order.
+    pub(crate) kept: Vec<Plan>,
+    /// How many commands wait for another attempt.
+    pub(crate) retrying: usize,
+    /// How many files may still be being written.
+    pub(crate) young: usize,
+    /// When the next of them should be looked at.
+    pub(crate) again_in: Option<Duration>,
+}
+
+/// What is to be done about one file.
+enum Considered {
+    Nothing,
+    Young(Duration),
+    Waiting(Timestamp),
+    Ready { plan: Box<Plan>, depends: Depends },
+    Postpone { accepted: Box<Accepted>, why: String },
+}
+
+/// What a plan was judged by.
+enum Depends {
+    /// The document alone.
+    Nothing,
+    /// What is at these absolute paths.
+    Paths(Vec<String>),
+    /// The target in some way: a dry run said no.
+    Target,
+}
+
+/// Plans that go through the desk together.
+#[derive(Default)]
+struct Batch {
+    plans: Vec<Plan>,
+    ids: HashSet<String>,
+    touched: HashSet<String>,
+    above: HashSet<String>,
+    bytes: u64,
+}
+
+impl Batch {
+    /// Whether a plan was judged by what another of the batch is about to change.
+    fn clashes(&self, plan: &Plan, depends: &Depends) -> bool {
+        let touches = |path: &String| {
+            self.touched.contains(path)
+                || self.above.contains(path)
+                || above(path).any(|folder| self.touched.contains(folder))
+        };
+        plan.accepts.as_ref().is_some_and(|(id, _)| self.ids.contains(id))
+            || match depends {
+                Depends::Nothing => false,
+                Depends::Paths(paths) => paths.iter().any(touches),
+                Depends::Target => !self.touched.is_empty(),
+            }
+    }
+
+    fn add(&mut self, plan: Plan, depends: Depends) {
+        self.bytes += plan.weight();
+        self.ids.extend(plan.accepts.as_ref().map(|it| it.0.clone()));
+        if let Depends::Paths(paths) = depends {
+            self.above.extend(paths.iter().flat_map(|path| above(path)).map(str::to_owned));
+            self.touched.extend(paths);
+        }
+        self.plans.push(plan);
+    }
+}
+
+fn above(path: &str) -> impl Iterator<Item = &str> {
+    path.match_indices('/').filter_map(|(end, _)| path.get(..end)).filter(|it| !it.is_empty())
+}
+
+impl<'a> Engine<'a> {
+    /// Takes over an open desk.
+    pub(crate) fn new(
+        context: &'a Context,
+        judge: Judge<'a>,
+        desk: Desk<'a>,
+        working: Working,
+    ) -> Result<Self, Failure> {
+        let retries = desk.ledger.retries()?.into_iter().map(|row| (row.id.clone(), row)).collect();
+        let high_water = desk.ledger.high_water()?;
+        Ok(Self {
+            context,
+            settings: judge.settings,
+            judge,
+            desk,
+            retries,
+            high_water,
+            working,
+            passed_over: HashSet::new(),
+        })
+    }
+
+    /// The time by which documents are judged: a clock set back reopens nothing.
+    fn now(&self) -> Timestamp {
+        self.context.host.now().max(self.high_water)
+    }
+
+    /// Works through everything that is there now.
+    pub(crate) fn pass(&mut self) -> Result<Pass, Failure> {
+        self.judge.reopen()?;
+        self.desk.reopen()?;
+        self.raise_time()?;
+        let mut pass = Pass::default();
+        self.held(&mut pass)?;
+        let listed = observe::inbound(&self.desk.folders.commands)
+            .or_fail(Exit::Unavailable, "list commands/")?;
+        let mut batch = Batch::default();
+        for file in &listed {
+            let mut considered = self.consider(file, &batch)?;
+            if let Considered::Ready { plan, depends } = &considered
+                && batch.clashes(plan, depends)
+            {
+                // It was judged by what the batch is about to change: judge it anew afterwards.
+                self.desk.forget_name(plan);
+                self.commit(&mut batch, &mut pass)?;
+                considered = self.consider(file, &batch)?;
+            }
+            self.take(considered, file, &mut batch, &mut pass)?;
+            let group = &self.settings.group;
+            if batch.plans.len() >= group.commands || batch.bytes >= group.bytes {
+                self.commit(&mut batch, &mut pass)?;
+            }
+        }
+        self.commit(&mut batch, &mut pass)?;
+        self.working.done().or_fail(Exit::Unavailable, "note the end of the pass")?;
+        pass.retrying = self.retries.len();
+        Ok(pass)
+    }
+
+    fn take(
+        &mut self,
+        considered: Considered,
+        file: &Listed,
+        batch: &mut Batch,
+        pass: &mut Pass,
+    ) -> Result<(), Failure> {
+        let sooner = |pass: &mut Pass, wait: Duration| {
+            pass.again_in = Some(pass.again_in.map_or(wait, |known| known.min(wait)));
+        };
+        match considered {
+            Considered::Nothing => {}
+            Considered::Young(wait) => {
+                pass.young += 1;
+                sooner(pass, wait);
+            }
+            Considered::Waiting(until) => sooner(pass, self.until(until)),
+            Considered::Ready { plan, depends } => batch.add(*plan, depends),
+            Considered::Postpone { accepted, why } => {
+                let inbound = inbound(file);
+                let id = accepted.dated.command.id.clone();
+                if let Some(refusal) = self.postpone(&id, &why)? {
+                    let arrival = self.read(file)?;
+                    let plan =
+                        self.refuse_accepted(&accepted, &arrival, &refusal, Some(inbound))?;
+                    batch.add(plan, Depends::Nothing);
+                } else if let Some(row) = self.retries.get(&id) {
+                    let wait = self.until(row.next);
+                    sooner(pass, wait);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn until(&self, time: Timestamp) -> Duration {
+        Duration::try_from(time.duration_since(self.context.host.now())).unwrap_or_default()
+    }
+
+    fn commit(&mut self, batch: &mut Batch, pass: &mut Pass) -> Result<(), Failure> {
+        let batch = std::mem::take(batch);
+        if batch.plans.is_empty() {
+            return Ok(());
+        }
+        self.working.done().or_fail(Exit::Unavailable, "note what is being worked on")?;
+        let mut fates = self.desk.commit(batch.plans)?;
+        let mut exhausted = Vec::new();
+        for fate in &fates {
+            if let Fate::Postponed(plan, why) = fate
+                && let Some((id, _)) = &plan.accepts
+                && let Some(refusal) = self.postpone(id, why)?
+            {
+                exhausted.push(self.desk.convert(plan, &refusal)?);
+            }
+        }
+        if !exhausted.is_empty() {
+            fates.extend(self.desk.commit(exhausted)?);
+        }
+        let mut settled = false;
+        for fate in fates {
+            if let Fate::Kept(plan) = fate {
+                self.tell(&plan);
+                let id = plan.accepts.as_ref().map(|it| &it.0);
+                settled |= id.is_some_and(|id| self.retries.remove(id).is_some());
+                pass.kept.push(plan);
+            }
+        }
+        if settled {
+            self.write_retries()?;
+        }
+        self.high_water = self.high_water.max(self.context.host.now());
+        self.desk.rotate_log()
+    }
+
+    fn tell(&self, plan: &Plan) {
+        if self.context.verbosity < 2 {
+            return;
+        }
+        let entry = &plan.entry;
+        let reason = entry.reason.map(|it| format!(" {it}")).unwrap_or_default();
+        let files = entry.files_changed;
+        self.context.tell(2, &format!("{} {}{reason}, {files} files", entry.id, entry.result));
+    }
+
+    fn raise_time(&mut self) -> Result<(), Failure> {
+        let now = self.context.host.now();
+        if now.duration_since(self.high_water).as_secs() >= 1 {
+            self.desk.ledger.raise_time(now)?;
+            self.high_water = now;
+        }
+        Ok(())
+    }
+
+    /// Judges one file. A bug in judging is that file's refusal, not everybody's end.
+    fn consider(&mut self, file: &Listed, batch: &Batch) -> Result<Considered, Failure> {
+        let class = decide::arrival::class(&file.name, file.kind, file.size);
+        if class == Class::Ignored || class == Class::NotAFile {
+            if class == Class::NotAFile && self.passed_over.insert(file.inode) {
+                self.context.say(&format!("commands/{} is no file: left alone", shown(&file.name)));
+            }
+            return Ok(Considered::Nothing);
+        }
+        let deaths =
+            self.working.begin(file).or_fail(Exit::Unavailable, "note what is being worked on")?;
+        let arrival = self.read(file)?;
+        if deaths >= self.settings.retries.attempts {
+            return self.refuse_unverified(&arrival, &outcome::deadly(deaths));
+        }
+        let judged = panic::catch_unwind(AssertUnwindSafe(|| match class {
+            Class::Hidden => {
+                let why = "the file's name starts with a dot";
+                self.refuse_unverified(&arrival, &Refusal::new(Reason::Hidden, why))
+            }
+            Class::Link => {
+                let why = "commands/ takes regular files, this is a symbolic link";
+                self.refuse_unverified(&arrival, &Refusal::new(Reason::Symlink, why))
+            }
+            _ => self.judge(&arrival, batch),
+        }));
+        judged.unwrap_or_else(|_| {
+            let why = "the executor failed on it; please report this document's shape";
+            self.refuse_unverified(&arrival, &Refusal::new(Reason::Internal, why))
+        })
+    }
+
+    fn read(&self, file: &Listed) -> Result<Arrival, Failure> {
+        let nothing = || Arrival { listed: file.clone(), bytes: vec![] };
+        if file.kind != ListedKind::File {
+            return Ok(nothing());
+        }
+        let cap = self.settings.max_command_bytes;
+        let read = observe::read(&self.desk.folders.commands, file, cap);
+        let read =
+            read.or_fail(Exit::Unavailable, format!("read commands/{}", shown(&file.name)))?;
+        Ok(read.unwrap_or_else(nothing))
+    }
+
+    fn judge(&mut self, arrival: &Arrival, batch: &Batch) -> Result<Considered, Failure> {
+        let clock = self.context.host.ticks();
+        let accepted = match self.judge.read(&arrival.bytes, arrival.listed.size, self.now()) {
+            Ok(accepted) => accepted,
+            Err(Turned { id, refusal }) => {
+                let age = self.context.host.now().as_nanosecond() - arrival.listed.changed_ns;
+                return match decide::arrival::still_young(age) {
+                    Some(wait) if refusal.reason == Reason::NotJson => Ok(Considered::Young(wait)),
+                    _ => self.refuse(arrival, id.map(|it| (it, None)), &refusal),
+                };
+            }
+        };
+        let id = accepted.dated.command.id.clone();
+        if let Err(refusal) = self.admit(&accepted, batch)? {
+            return self.refuse(arrival, Some((id, None)), &refusal);
+        }
+        if let Some(row) = self.retries.get(&id).filter(|row| row.next > self.context.host.now()) {
+            return Ok(Considered::Waiting(row.next));
+        }
+        self.execute(&accepted, arrival, clock, Some(inbound(&arrival.listed)))
+    }
+
+    /// The uniqueness layer: past it, the id counts as used.
+    fn admit(&self, accepted: &Accepted, batch: &Batch) -> Result<Result<(), Refusal>, Failure> {
+        let id = &accepted.dated.command.id;
+        if batch.ids.contains(id) {
+            // The batch is committed first and this file judged again.
+            return Ok(Ok(()));
+        }
+        let seen = self.desk.ledger.seen(id)?;
+        let exists = self.desk.folders.has_evidence(id);
+        let exists = exists.or_fail(Exit::Unavailable, "look into archive/ and results/")?;
+        Ok(decide::uniqueness(id, &accepted.content, seen, exists))
+    }
+
+    /// Policy, dry run and validators; then the plan. Without an inbound file it is a held command
+    /// that somebody approved.
+    fn execute(
+        &mut self,
+        accepted: &Accepted,
+        arrival: &Arrival,
+        clock: Duration,
+        inbound: Option<Inbound>,
+    ) -> Result<Considered, Failure> {
+        let spent = || self.context.host.ticks().saturating_sub(clock);
+        let rehearsed = match self.judge.rehearse(accepted, spent) {
+            Ok(rehearsed) => rehearsed,
+            Err(Stop::Refused(refusal)) => {
+                let plan = self.refuse_accepted(accepted, arrival, &refusal, inbound)?;
+                return Ok(Considered::Ready { plan: Box::new(plan), depends: Depends::Target });
+            }
+            Err(Stop::Transient(why)) => {
+                return Ok(Considered::Postpone { accepted: Box::new(accepted.clone()), why });
+            }
+        };
+        let Rehearsed { staged, validated, target, hold } = rehearsed;
+        let looked = staged.looked.iter().map(|path| format!("{target}/{path}")).collect();
+        let (now, input) = (self.now(), &arrival.bytes);
+        let plan = match hold.filter(|_| inbound.is_some()) {
+            Some(why) => outcome::holding(accepted, input, why, now, inbound),
+            None => outcome::execution(accepted, &staged, &validated, input, &target, now, inbound),
+        };
+        Ok(Considered::Ready { plan: Box::new(plan), depends: Depends::Paths(looked) })
+    }
+
+    fn refuse_unverified(
+        &mut self,
+        arrival: &Arrival,
+        refusal: &Refusal,
+    ) -> Result<Considered, Failure> {
+        self.refuse(arrival, None, refusal)
+    }
+
+    fn refuse(
+        &mut self,
+        arrival: &Arrival,
+        verified: Option<(String, Option<[u8; 32]>)>,
+        refusal: &Refusal,
+    ) -> Result<Considered, Failure> {
+        let inbound = Some(inbound(&arrival.listed));
+        let plan = self.letter(arrival, verified, refusal, inbound, None)?;
+        Ok(Considered::Ready { plan: Box::new(plan), depends: Depends::Nothing })
+    }
+
+    fn refuse_accepted(
+        &mut self,
+        accepted: &Accepted,
+        arrival: &Arrival,
+        refusal: &Refusal,
+        inbound: Option<Inbound>,
+    ) -> Result<Plan, Failure> {
+        let id = accepted.dated.command.id.clone();
+        let releases = inbound.is_none().then(|| id.clone());
+        self.letter(arrival, Some((id, Some(accepted.content))), refusal, inbound, releases)
+    }
+
+    fn letter(
+        &mut self,
+        arrival: &Arrival,
+        verified: Option<(String, Option<[u8; 32]>)>,
+        refusal: &Refusal,
+        inbound: Option<Inbound>,
+        releases: Option<String>,
+    ) -> Result<Plan, Failure> {
+        let name = shown(&arrival.listed.name);
+        let stem = match &verified {
+            Some((id, _)) => id.clone(),
+            None => decide::sanitised_stem(&name),
+        };
+        let letter = Letter {
+            name,
+            verified,
+            head: &arrival.bytes,
+            size: arrival.listed.size.max(arrival.bytes.len() as u64),
+            cap: self.settings.max_command_bytes,
+            file: self.desk.letter_name(&stem)?,
+        };
+        let refusal = Refusal::new(refusal.reason, self.context.clean(&refusal.detail));
+        Ok(outcome::refusing(letter, &refusal, self.now(), inbound, releases))
+    }
+
+    /// Notes a failed attempt; after the last one, returns the refusal it comes to.
+    fn postpone(&mut self, id: &str, why: &str) -> Result<Option<Refusal>, Failure> {
+        let now = self.context.host.now();
+        let policy = &self.settings.retries;
+        let attempts = self.retries.get(id).map_or(0, |row| row.attempts) + 1;
+        if attempts >= policy.attempts {
+            let why = format!("{attempts} attempts failed, the last with: {why}");
+            return Ok(Some(Refusal::new(Reason::RetriesExhausted, why)));
+        }
+        let delay = policy.delay_ms(attempts, u64::from_ne_bytes(self.context.host.random()));
+        let row = RetryRow {
+            id: id.to_owned(),
+            attempts,
+            last_error: self.context.clean(why),
+            last: now,
+            next: now + Duration::from_millis(delay),
+        };
+        self.desk.ledger.note_retry(&row)?;
+        self.context
+            .say(&format!("{id}: attempt {attempts} failed, trying again in {delay} ms: {why}"));
+        self.retries.insert(id.to_owned(), row);
+        self.write_retries()?;
+        Ok(None)
+    }
+
+    fn write_retries(&self) -> Result<(), Failure> {
+        let document: BTreeMap<&str, Retry> = self
+            .retries
+            .values()
+            .map(|row| {
+                let retry = Retry {
+                    attempts: row.attempts,
+                    last_error: row.last_error.clone(),
+                    last_ts: rfc3339(row.last),
+                    next_ts: rfc3339(row.next),
+                };
+                (row.id.as_str(), retry)
+            })
+            .collect();
+        let name = OsStr::new("retries.json");
+        let meta = &self.desk.folders.meta;
+        meta.stage(name, &to_bytes(&document), 0o640)
+            .and_then(|()| meta.place(name))
+            .or_fail(Exit::Unavailable, "write meta/retries.json")
+    }
+
+    /// Acts on what people decided about held commands, and ends those that waited too long.
+    fn held(&mut self, pass: &mut Pass) -> Result<(), Failure> {
+        let decisions = self.desk.ledger.decisions()?;
+        for row in self.desk.ledger.held()? {
+            let decision = decisions.iter().find(|it| it.id == row.id);
+            let waiting =
+                self.retries.get(&row.id).is_some_and(|it| it.next > self.context.host.now());
+            let is_over = self.now() > row.expires_at;
+            if waiting && !is_over {
+                continue;
+            }
+            if let Some(plan) = self.answer(&row, decision, is_over)? {
+                let mut batch = Batch::default();
+                batch.add(plan, Depends::Nothing);
+                self.commit(&mut batch, pass)?;
+            }
+        }
+        for decision in decisions {
+            self.desk.ledger.forget_decision_without(&decision.id)?;
+        }
+        Ok(())
+    }
+
+    fn answer(
+        &mut self,
+        row: &HeldRow,
+        decision: Option<&Decision>,
+        is_over: bool,
+    ) -> Result<Option<Plan>, Failure> {
+        let arrival =
+            Arrival { listed: no_file(&row.name, row.input.len()), bytes: row.input.clone() };
+        let refusal = match decision {
+            Some(it) if !it.approved => {
+                Refusal::new(Reason::Rejected, format!("{} said: {}", it.who, it.why))
+            }
+            _ if is_over => Refusal::new(Reason::Expired, "nobody approved it in time"),
+            None => return Ok(None),
+            Some(_) => return self.carry_on(row, &arrival),
+        };
+        let verified = Some((row.id.clone(), None));
+        self.letter(&arrival, verified, &refusal, None, Some(row.id.clone())).map(Some)
+    }
+
+    fn carry_on(&mut self, row: &HeldRow, arrival: &Arrival) -> Result<Option<Plan>, Failure> {
+        let clock = self.context.host.ticks();
+        let started_at = self.now();
+        let document = document::read(&arrival.bytes);
+        let parsed = document.and_then(|it| Ok((self.judge.schema.read(it.body())?, it)));
+        let accepted = match parsed {
+            Ok((dated, document)) => Accepted {
+                dated,
+                signer: signer(row, &document),
+                content: document.content(),
+                started_at,
+            },
+            Err(refusal) => {
+                let verified = Some((row.id.clone(), None));
+                return self
+                    .letter(arrival, verified, &refusal, None, Some(row.id.clone()))
+                    .map(Some);
+            }
+        };
+        match self.execute(&accepted, arrival, clock, None)? {
+            Considered::Ready { plan, .. } => Ok(Some(*plan)),
+            Considered::Postpone { why, .. } => match self.postpone(&row.id, &why)? {
+                Some(refusal) => self.refuse_accepted(&accepted, arrival, &refusal, None).map(Some),
+                None => Ok(None),
+            },
+            _ => Ok(None),
+        }
+    }
+
+    /// Acts on held commands alone.
+    pub(crate) fn pass_over_held(&mut self) -> Result<Pass, Failure> {
+        self.judge.reopen()?;
+        self.desk.reopen()?;
+        self.raise_time()?;
+        let mut pass = Pass::default();
+        self.held(&mut pass)?;
+        Ok(pass)
+    }
+}
+
+fn signer(row: &HeldRow, document: &Document) -> Signer {
+    use bridge::keys::Slot;
+    match (document, row.signer.as_str()) {
+        (Document::V2(_), name) => Signer::Client(name.trim_start_matches("ssh:").to_owned()),
+        (Document::V1(_), "next") => Signer::Secret(Slot::Next),
+        (Document::V1(_), _) => Signer::Secret(Slot::Current),
+    }
+}
+
+fn inbound(listed: &Listed) -> Inbound {
+    Inbound { name: listed.name.as_bytes().to_vec().into(), inode: listed.inode }
+}
+
+fn no_file(name: &str, size: usize) -> Listed {
+    Listed {
+        name: Path::new(name).as_os_str().to_owned(),
+        kind: ListedKind::File,
+        size: size as u64,
+        modified_ns: 0,
+        changed_ns: 0,
+        inode: 0,
+    }
+}
