@@ -217,3 +217,6 @@ pub(crate) fn sanitised_stem(name: &str) -> String {
         format!("unnamed{safe}")
     }
 }
+
+#[cfg(test)]
+mod tests;

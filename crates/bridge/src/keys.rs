@@ -101,6 +101,15 @@ impl Keyring {
         }
     }
 
+    /// A ring of clients' keys alone.
+    ///
+    /// # Errors
+    /// Exit 78 when a key does not parse.
+    pub fn of_clients(clients: &[crate::settings::Client]) -> Result<Self, Failure> {
+        let clients = clients.iter().map(client_key).collect::<Result<_, _>>()?;
+        Ok(Self { clients, ..Self::default() })
+    }
+
     /// The secret that writers sign with: the current one.
     pub fn signing(&self) -> Option<&Secret> {
         self.current.as_ref().or(self.next.as_ref())
