@@ -145,7 +145,8 @@ fn body(lines: &mut Lines<'_>, old: &Range, new: &Range) -> Result<(Hunk, bool),
     if lines.peek()?.is_some_and(continues) {
         return Err(lines.fault(Fault::HunkCounts));
     }
-    hunk.at_end = !last_is_context || old_ended || new_ended;
+    // Where the last line is context, both sides have ended or neither.
+    hunk.at_end = !last_is_context || old_ended;
     Ok((hunk, changes))
 }
 

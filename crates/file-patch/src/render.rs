@@ -45,30 +45,17 @@ pub fn render(changes: &[FileChange<'_>]) -> Vec<u8> {
 
 fn file(out: &mut Vec<u8>, change: &FileChange<'_>) {
     let FileChange { path, before, after, .. } = *change;
-    let (old, new) =
-        (before.map_or(&[][..], |side| side.bytes), after.map_or(&[][..], |side| side.bytes));
-    let moved =
-        change.moved_from.filter(|from| before.is_some() && after.is_some() && *from != path);
-    let from = moved.unwrap_or(path);
+    let old = before.map_or(&[][..], |side| side.bytes);
+    let new = after.map_or(&[][..], |side| side.bytes);
+    let both_exist = before.is_some() && after.is_some();
+    let moved = change.moved_from.filter(|from| both_exist && *from != path);
     let modes = (before.map(git_mode), after.map(git_mode));
-    let same_mode = modes.0 == modes.1;
-    if same_mode && old == new && moved.is_none() {
+    if modes.0 == modes.1 && old == new && moved.is_none() {
         return;
     }
-    out.extend_from_slice(b"diff --git ");
-    quote(out, "a/", from);
-    out.push(b' ');
-    quote(out, "b/", path);
-    out.push(b'\n');
-    match modes {
-        (None, Some(mode)) => line(out, "new file mode ", mode),
-        (Some(mode), None) => line(out, "deleted file mode ", mode),
-        (Some(was), Some(is)) if was != is => {
-            line(out, "old mode ", was);
-            line(out, "new mode ", is);
-        }
-        _ => {}
-    }
+    let from = moved.unwrap_or(path);
+    first_lines(out, from, path, modes);
+
     let is_binary = old.contains(&0) || new.contains(&0);
     let (old_lines, new_lines) = (lines(old), lines(new));
     // Myers, not histogram: on hostile input its heuristics bound it, while histogram is quadratic.
@@ -91,14 +78,13 @@ fn file(out: &mut Vec<u8>, change: &FileChange<'_>) {
     if old == new {
         return;
     }
-    let old_name = name(before.is_some(), "a/", from);
-    let new_name = name(after.is_some(), "b/", path);
+    let names = [name(before.is_some(), "a/", from), name(after.is_some(), "b/", path)];
     if is_binary {
-        let parts = [b"Binary files ", &old_name[..], b" and ", &new_name[..], b" differ\n"];
-        out.extend_from_slice(&parts.concat());
+        let [old, new] = names;
+        out.extend_from_slice(&[b"Binary files ", &old[..], b" and ", &new, b" differ\n"].concat());
         return;
     }
-    for (label, name) in [(b"--- ", old_name), (b"+++ ", new_name)] {
+    for (label, name) in [b"--- ", b"+++ "].into_iter().zip(names) {
         out.extend_from_slice(label);
         out.extend_from_slice(&name);
         // The tab is git's, so that a reader does not take the blank for the end of the name.
@@ -106,6 +92,24 @@ fn file(out: &mut Vec<u8>, change: &FileChange<'_>) {
     }
     for group in group_diff_ops(ops, CONTEXT) {
         hunk(out, &group, &old_lines, &new_lines);
+    }
+}
+
+/// Writes the `diff --git` line and those about modes.
+fn first_lines(out: &mut Vec<u8>, from: &str, path: &str, modes: (Option<&str>, Option<&str>)) {
+    out.extend_from_slice(b"diff --git ");
+    quote(out, "a/", from);
+    out.push(b' ');
+    quote(out, "b/", path);
+    out.push(b'\n');
+    match modes {
+        (None, Some(mode)) => line(out, "new file mode ", mode),
+        (Some(mode), None) => line(out, "deleted file mode ", mode),
+        (Some(was), Some(is)) if was != is => {
+            line(out, "old mode ", was);
+            line(out, "new mode ", is);
+        }
+        _ => {}
     }
 }
 

@@ -63,6 +63,11 @@ fn a_patch_that_fits_elsewhere_or_nearly_conflicts() {
             "ab",
             Conflict::NotAtEnd { hunk: 1 },
         ),
+        (
+            "@@ -1,2 +1,2 @@\n-a\n+b\n c\n\\ No newline at end of file\n",
+            "a\nc\n",
+            Conflict::NotAtEnd { hunk: 1 },
+        ),
         ("@@ -1,0 +2 @@\n+b\n", "a", Conflict::NoFinalNewline { hunk: 1 }),
         ("@@ -1,0 +2 @@\n+b\n", "a\nc\n", Conflict::NotAtEnd { hunk: 1 }),
         ("@@ -9,0 +10 @@\n+b\n", "a\n", differs(2)),
