@@ -9,6 +9,10 @@ use crate::quoting::quote;
 /// Unchanged lines around a change.
 const CONTEXT: usize = 3;
 
+/// Lines that differ in the middle of two files, both sides together, above which no shortest edit
+/// is sought: its cost grows faster than the files do.
+const SEARCHED: usize = 50_000;
+
 /// A file at one moment.
 #[derive(Debug, Clone, Copy)]
 pub struct Side<'a> {
@@ -59,11 +63,7 @@ fn file(out: &mut Vec<u8>, change: &FileChange<'_>) {
     let is_binary = old.contains(&0) || new.contains(&0);
     let (old_lines, new_lines) = (lines(old), lines(new));
     // Myers, not histogram: on hostile input its heuristics bound it, while histogram is quadratic.
-    let ops = if is_binary || old == new {
-        Vec::new()
-    } else {
-        capture_diff_slices(Algorithm::Myers, &old_lines, &new_lines)
-    };
+    let ops = if is_binary || old == new { Vec::new() } else { edits(&old_lines, &new_lines) };
     if moved.is_some() {
         if !is_binary || old == new {
             let percent = similarity(old, new, &old_lines, &ops);
@@ -93,6 +93,28 @@ fn file(out: &mut Vec<u8>, change: &FileChange<'_>) {
     for group in group_diff_ops(ops, CONTEXT) {
         hunk(out, &group, &old_lines, &new_lines);
     }
+}
+
+/// Finds what to keep, remove and add. Linear where the files are large: everything between their
+/// common beginning and end is then one replacement.
+fn edits(old: &[&[u8]], new: &[&[u8]]) -> Vec<DiffOp> {
+    let start = old.iter().zip(new).take_while(|(old, new)| old == new).count();
+    let (old_rest, new_rest) = (&old[start..], &new[start..]);
+    let end = old_rest.iter().rev().zip(new_rest.iter().rev()).take_while(|(o, n)| o == n).count();
+    let (old_len, new_len) = (old_rest.len() - end, new_rest.len() - end);
+    if old_len + new_len <= SEARCHED {
+        return capture_diff_slices(Algorithm::Myers, old, new);
+    }
+    let equal = |old_index, new_index, len| DiffOp::Equal { old_index, new_index, len };
+    let replace = match (old_len, new_len) {
+        (0, _) => DiffOp::Insert { old_index: start, new_index: start, new_len },
+        (_, 0) => DiffOp::Delete { old_index: start, old_len, new_index: start },
+        _ => DiffOp::Replace { old_index: start, old_len, new_index: start, new_len },
+    };
+    [equal(0, 0, start), replace, equal(start + old_len, start + new_len, end)]
+        .into_iter()
+        .filter(|op| !op.old_range().is_empty() || !op.new_range().is_empty())
+        .collect()
 }
 
 /// Writes the `diff --git` line and those about modes.

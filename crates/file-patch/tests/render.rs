@@ -1,6 +1,6 @@
 //! Diffs exactly as they are written.
 
-use file_patch::{FileChange, Side, render};
+use file_patch::{FileChange, Side, apply, parse, render};
 
 #[expect(clippy::unnecessary_wraps, reason = "a file that exists, as the cases below need it")]
 fn side(text: &str) -> Option<Side<'_>> {
@@ -95,5 +95,28 @@ fn names_are_quoted_as_git_quotes_them() {
     for (path, header) in cases {
         let diff = text(path, None, side("a\n"), side("b\n"));
         assert_eq!(diff, format!("{header}@@ -1 +1 @@\n-a\n+b\n"));
+    }
+}
+
+#[test]
+fn files_too_large_for_a_shortest_edit_still_render_apply_and_keep_what_they_share() {
+    let body = |seed: usize| (0..40_000).map(move |n| format!("{}\n", (n * seed) % 9973));
+    let text = |seed: usize| -> Vec<u8> {
+        let lines = ["first\n".to_owned()].into_iter().chain(body(seed));
+        lines.chain(["last\n".to_owned()]).collect::<String>().into_bytes()
+    };
+    let (old, new, empty) = (text(7), text(11), b"first\nlast\n".to_vec());
+    for (before, after) in [(&old, &new), (&old, &empty), (&empty, &old)] {
+        let change = FileChange {
+            path: "a",
+            moved_from: None,
+            before: Some(Side { bytes: before, mode: 0o644 }),
+            after: Some(Side { bytes: after, mode: 0o644 }),
+        };
+        let diff = render(&[change]);
+        let patches = parse(&diff).unwrap();
+        assert_eq!(apply(&patches[0], Some(before)).unwrap().as_ref(), Some(after));
+        let text = String::from_utf8(diff).unwrap();
+        assert!(text.contains("\n first\n") && text.ends_with(" last\n"), "shared lines are kept");
     }
 }
