@@ -1,0 +1,73 @@
+#!/usr/bin/env bash
+# Installs what the tests need, then formats, lints and runs everything.
+#
+#   ops/test.sh          all of it
+#   ops/test.sh --lint   formatting and lints alone
+#
+# As root on Debian, missing packages are installed; otherwise it says which are missing.
+# Exit: 0 all green; 69 something needed is missing; else the code of what failed.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+say() { printf '\n== %s\n' "$*"; }
+fail() {
+  local code=$1
+  shift
+  printf 'test: %s\n' "$@" >&2
+  exit "$code"
+}
+
+lint_only=no
+case "${1:-}" in
+  "") ;;
+  --lint) lint_only=yes ;;
+  -h | --help)
+    sed -n '2,8s/^# \{0,1\}//p' "$0"
+    exit 0
+    ;;
+  *) fail 2 "unknown argument: $1 (--lint, --help)" ;;
+esac
+
+# shellcheck source=ops/need.sh
+. ops/need.sh
+need_rust
+need_packages shellcheck:shellcheck cc:gcc git:git python3:python3
+if [ "$lint_only" = no ]; then
+  need_packages c++:g++ ssh-keygen:openssh-client systemd-analyze:systemd strace:strace \
+    faketime:faketime openssl:openssl npm:npm unshare:util-linux
+fi
+
+say "formatting"
+cargo fmt --check
+
+say "shellcheck"
+# The hook and CI scripts have no ending.
+git ls-files -co --exclude-standard -- '*.sh' .githooks .ci | xargs shellcheck -x
+
+say "clippy"
+cargo clippy --workspace --all-targets -- -D warnings
+
+say "python"
+git ls-files -co --exclude-standard -- '*.py' | xargs python3 -m py_compile
+
+[ "$lint_only" = no ] || exit 0
+
+say "pm2 from npm, for the test of ops/pm2"
+if [ ! -x target/tools/pm2/node_modules/.bin/pm2 ]; then
+  npm install --silent --no-audit --no-fund --prefix target/tools/pm2 pm2@6 ||
+    echo "test: pm2 could not be installed; its test will say skipped" >&2
+fi
+
+say "build"
+cargo build --workspace
+
+say "tests"
+cargo test --workspace
+
+say "fuzzing, briefly"
+ops/fuzz.sh "${FUZZ_SECONDS:-5}"
+
+say "benchmarks, small sizes: do they run?"
+ops/bench.sh --quick
+
+say "all green"
