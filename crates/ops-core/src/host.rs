@@ -6,6 +6,7 @@
 mod files;
 mod lock;
 mod process;
+mod wait;
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
