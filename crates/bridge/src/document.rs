@@ -38,7 +38,15 @@ impl Document {
         }
     }
 
-    /// SHA-256 of the exact bytes a signature covers: what makes a replay one.
+    /// The exact bytes that its signature covers.
+    pub fn signed(&self) -> Vec<u8> {
+        match self {
+            Self::V1(value) => signed_bytes(value),
+            Self::V2(envelope) => pre_authentication(&envelope.payload),
+        }
+    }
+
+    /// SHA-256 of what makes a replay one: the canonical text, or the payload of an envelope.
     pub fn content(&self) -> [u8; 32] {
         match self {
             Self::V1(value) => Sha256::digest(signed_bytes(value)).into(),

@@ -78,15 +78,18 @@ impl Keyring {
             clients: settings.clients.iter().map(client_key).collect::<Result<_, _>>()?,
         };
         if ring.current.is_none() && ring.next.is_none() && ring.clients.is_empty() {
-            return Err(Failure::new(Exit::NotPermitted, "verify commands: no key is known")
-                .because(format!(
-                    "bridge_hmac is neither in the environment nor in {}",
-                    folder.display()
-                ))
-                .hint(format!(
-                    "store the shared secret in {}/bridge_hmac with mode 0600, or set BRIDGE_HMAC",
-                    folder.display()
-                )));
+            return Err(Failure::new(
+                Exit::NotPermitted,
+                "sign or verify commands: no key is known",
+            )
+            .because(format!(
+                "bridge_hmac is neither in the environment nor in {}",
+                folder.display()
+            ))
+            .hint(format!(
+                "store the shared secret in {}/bridge_hmac with mode 0600, or set BRIDGE_HMAC",
+                folder.display()
+            )));
         }
         Ok(ring)
     }

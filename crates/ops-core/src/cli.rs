@@ -192,9 +192,11 @@ fn print(context: &Context, json: bool, report: &dyn Report) -> io::Result<()> {
     } else {
         report.write_human(&mut text)?;
     }
-    let clean = context.clean(&String::from_utf8_lossy(&text));
+    if !report.is_exact() {
+        text = context.clean(&String::from_utf8_lossy(&text)).into_bytes();
+    }
     let mut out = io::stdout().lock();
-    out.write_all(clean.as_bytes())?;
+    out.write_all(&text)?;
     out.flush()
 }
 

@@ -18,4 +18,10 @@ pub trait Report {
 
     /// The answer for a program: one document that names its `schema`.
     fn json(&self) -> Value;
+
+    /// Whether the bytes reach standard output past the redactor. Only for signed documents and
+    /// what they sign: one masked byte would spoil them. Whoever says so keeps secrets out itself.
+    fn is_exact(&self) -> bool {
+        false
+    }
 }

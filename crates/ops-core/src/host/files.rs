@@ -191,9 +191,7 @@ impl Host {
     /// `AlreadyExists` when the name is taken, else what the system says.
     pub fn create_file(&self, path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
         let temp = self.write_temp(path, bytes, mode, true)?;
-        let linked = fs::hard_link(&temp, path);
-        fs::remove_file(&temp)?;
-        linked?;
+        rename_to_free_name(&temp, path).inspect_err(|_| drop(fs::remove_file(&temp)))?;
         sync_folder(path)
     }
 
@@ -244,6 +242,19 @@ impl Host {
     /// What the system says.
     pub fn sync_file_system(&self, path: &Path) -> io::Result<()> {
         rustix::fs::syncfs(File::open(path)?).map_err(io::Error::from)
+    }
+}
+
+/// Renames, never replacing. A watcher of the folder sees a file moved in whole, with one link.
+fn rename_to_free_name(from: &Path, to: &Path) -> io::Result<()> {
+    use rustix::fs::{CWD, RenameFlags, renameat_with};
+    use rustix::io::Errno;
+    match renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
+        // Some file systems cannot; they can link, at the price of two names for a moment.
+        Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => {
+            fs::hard_link(from, to).and_then(|()| fs::remove_file(from))
+        }
+        renamed => renamed.map_err(io::Error::from),
     }
 }
 
