@@ -6,6 +6,7 @@
 mod files;
 mod lock;
 mod process;
+mod stop;
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
@@ -19,6 +20,7 @@ use crate::time::Timestamp;
 pub use files::{Entry, Kind};
 pub use lock::{Busy, Lock};
 pub use process::{Ending, Exec, Finished};
+pub use stop::Stop;
 
 /// Access to one machine.
 #[derive(Clone, Debug)]
