@@ -6,6 +6,7 @@
 mod files;
 mod lock;
 mod process;
+mod stop;
 mod wait;
 
 use std::collections::BTreeMap;
@@ -20,6 +21,7 @@ use crate::time::Timestamp;
 pub use files::{Entry, Kind};
 pub use lock::{Busy, Lock};
 pub use process::{Ending, Exec, Finished};
+pub use stop::Stop;
 pub use wait::{Watcher, Woken};
 
 /// Access to one machine.

@@ -31,6 +31,7 @@ pub(crate) fn run(
     let mut watcher = host
         .watch(&[&commands, &poke])
         .or_fail(Exit::Unavailable, format!("watch {}", commands.display()))?;
+    let stop = host.stop_on_signals().or_fail(Exit::Internal, "listen for signals")?;
     host.tell_manager("READY=1");
     let mut done = recovered.len();
     let rescan = Duration::from_secs(surroundings.settings.rescan_seconds.into());
@@ -53,7 +54,7 @@ pub(crate) fn run(
             }
             Err(failure) => return Err(failure),
         };
-        match watcher.wait(again_in).or_fail(Exit::Unavailable, "wait for commands")? {
+        match watcher.wait(again_in, &stop).or_fail(Exit::Unavailable, "wait for commands")? {
             Woken::Stopped => break,
             Woken::Changed | Woken::Nothing => {}
         }

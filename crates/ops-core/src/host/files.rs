@@ -206,6 +206,31 @@ impl Host {
         Ok(temp)
     }
 
+    /// Renames a file over whatever has the new name. What was there is gone; nothing is flushed.
+    ///
+    /// # Errors
+    /// What the system says; both names are then as they were.
+    pub fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        fs::rename(from, to)
+    }
+
+    /// Renames a file only if the new name is free; nothing is flushed.
+    ///
+    /// # Errors
+    /// `AlreadyExists` when the name is taken, else what the system says.
+    pub fn rename_new(&self, from: &Path, to: &Path) -> io::Result<()> {
+        rename_to_free_name(from, to)
+    }
+
+    /// Gives a file a second name, only if that name is free. Which file a name stands for can be
+    /// told by [`Entry::inode`], also after a crash.
+    ///
+    /// # Errors
+    /// `AlreadyExists` when the name is taken, else what the system says.
+    pub fn hard_link(&self, from: &Path, to: &Path) -> io::Result<()> {
+        fs::hard_link(from, to)
+    }
+
     /// Removes a file; one that is not there is fine.
     ///
     /// # Errors
@@ -281,6 +306,26 @@ mod tests {
         let taken = host.create_file(&path, b"three", 0o640).unwrap_err();
         assert_eq!(taken.kind(), io::ErrorKind::AlreadyExists);
         assert_eq!(host.names(dir.path()).unwrap(), ["a.json"]);
+    }
+
+    #[test]
+    fn a_second_name_and_a_new_name_never_take_a_used_one() {
+        let dir = tempfile::tempdir().unwrap();
+        let [a, b, c] = ["a", "b", "c"].map(|name| dir.path().join(name));
+        let host = Host::real();
+        host.replace_file(&a, b"a", 0o640).unwrap();
+        host.replace_file(&b, b"b", 0o640).unwrap();
+        let taken = host.rename_new(&a, &b).unwrap_err().kind();
+        assert_eq!(taken, io::ErrorKind::AlreadyExists);
+        assert_eq!(host.hard_link(&a, &b).unwrap_err().kind(), io::ErrorKind::AlreadyExists);
+        host.hard_link(&a, &c).unwrap();
+        let inode = |path: &Path| host.look(path).unwrap().unwrap().inode;
+        assert_eq!(inode(&a), inode(&c));
+        host.remove_file(&c).unwrap();
+        host.rename_new(&a, &c).unwrap();
+        host.rename(&c, &b).unwrap();
+        assert_eq!(host.names(dir.path()).unwrap(), ["b"]);
+        assert_eq!(host.read(&b, 9).unwrap(), b"a");
     }
 
     #[test]

@@ -2,33 +2,30 @@
 
 use std::io;
 use std::os::fd::OwnedFd;
-use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::inotify;
 use rustix::io::Errno;
-use signal_hook::consts::{SIGINT, SIGTERM};
 
-use super::Host;
+use super::{Host, Stop};
 
 /// What ended a wait.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Woken {
     /// Something in a watched folder changed.
     Changed,
-    /// SIGTERM or SIGINT came: finish and end.
+    /// Somebody asked this process to end.
     Stopped,
     /// The limit was reached.
     Nothing,
 }
 
-/// Watches folders and listens for orders to stop.
+/// Watches folders.
 #[derive(Debug)]
 pub struct Watcher {
     folders: OwnedFd,
-    orders: UnixStream,
 }
 
 impl Host {
@@ -39,8 +36,7 @@ impl Host {
         let _interrupted = poll(&mut [], Some(&limit)).is_err();
     }
 
-    /// Starts to watch folders for files that were written or moved in, and from now on takes
-    /// SIGTERM and SIGINT as orders to stop, which [`Watcher::wait`] tells.
+    /// Starts to watch folders for files that were written or moved in.
     ///
     /// # Errors
     /// What the system says.
@@ -51,12 +47,7 @@ impl Host {
         for folder in folders {
             inotify::add_watch(&watched, *folder, events | inotify::WatchFlags::ONLYDIR)?;
         }
-        let (orders, sender) = UnixStream::pair()?;
-        orders.set_nonblocking(true)?;
-        for signal in [SIGTERM, SIGINT] {
-            signal_hook::low_level::pipe::register(signal, sender.try_clone()?)?;
-        }
-        Ok(Watcher { folders: watched, orders })
+        Ok(Watcher { folders: watched })
     }
 
     /// Tells the service manager something (`READY=1`, `STATUS=…`), if there is one.
@@ -80,21 +71,20 @@ fn notify(socket: &std::ffi::OsStr, state: &str) -> io::Result<()> {
 }
 
 impl Watcher {
-    /// Waits for a change, an order or the limit. Changes since the last call count.
+    /// Waits for a change, a request to stop or the limit. Changes since the last call count.
     ///
     /// # Errors
     /// What the system says.
-    pub fn wait(&mut self, limit: Duration) -> io::Result<Woken> {
-        let mut watched =
-            [PollFd::new(&self.orders, PollFlags::IN), PollFd::new(&self.folders, PollFlags::IN)];
+    pub fn wait(&mut self, limit: Duration, stop: &Stop) -> io::Result<Woken> {
+        let folders = PollFd::new(&self.folders, PollFlags::IN);
+        let mut watched: Vec<PollFd<'_>> = [folders].into_iter().chain(stop.watched()).collect();
         let limit = Timespec::try_from(limit).unwrap_or_default();
         match poll(&mut watched, Some(&limit)) {
             Ok(_) | Err(Errno::INTR) => {}
             Err(err) => return Err(err.into()),
         }
-        let ready = |at: usize| watched.get(at).is_some_and(|fd| !fd.revents().is_empty());
-        let (ordered, changed) = (ready(0), ready(1));
-        if ordered {
+        let changed = watched.first().is_some_and(|fd| !fd.revents().is_empty());
+        if stop.is_asked() {
             return Ok(Woken::Stopped);
         }
         let mut events = [0; 16 * 1024];
@@ -112,10 +102,10 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let host = Host::real();
         let mut watcher = host.watch(&[dir.path()]).unwrap();
-        assert_eq!(watcher.wait(Duration::from_millis(1)).unwrap(), Woken::Nothing);
+        assert_eq!(watcher.wait(Duration::from_millis(1), &Stop::never()).unwrap(), Woken::Nothing);
         host.replace_file(&dir.path().join("a"), b"x", 0o640).unwrap();
-        assert_eq!(watcher.wait(Duration::from_secs(10)).unwrap(), Woken::Changed);
-        assert_eq!(watcher.wait(Duration::from_millis(1)).unwrap(), Woken::Nothing);
+        assert_eq!(watcher.wait(Duration::from_secs(10), &Stop::never()).unwrap(), Woken::Changed);
+        assert_eq!(watcher.wait(Duration::from_millis(1), &Stop::never()).unwrap(), Woken::Nothing);
     }
 
     #[test]

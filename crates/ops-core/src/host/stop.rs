@@ -1,0 +1,83 @@
+//! Waiting that ends early when this process is asked to end.
+
+use std::io;
+use std::os::fd::AsFd;
+use std::os::unix::net::UnixStream;
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use signal_hook::consts::{SIGINT, SIGTERM};
+
+use super::Host;
+
+/// Whether this process was asked to end.
+#[derive(Debug, Default)]
+pub struct Stop {
+    /// Readable once a signal came; never read, so it stays so.
+    asked: Option<UnixStream>,
+}
+
+impl Host {
+    /// Takes SIGTERM and SIGINT as a request to end instead of ending at once.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn stop_on_signals(&self) -> io::Result<Stop> {
+        let (asked, told) = UnixStream::pair()?;
+        for signal in [SIGTERM, SIGINT] {
+            signal_hook::low_level::pipe::register(signal, told.try_clone()?)?;
+        }
+        Ok(Stop { asked: Some(asked) })
+    }
+}
+
+impl Stop {
+    /// One that is never asked: signals end the process as they always do.
+    pub fn never() -> Self {
+        Self::default()
+    }
+
+    /// Whether somebody asked.
+    pub fn is_asked(&self) -> bool {
+        self.wait(Duration::ZERO)
+    }
+
+    /// What becomes readable when somebody asks, for a poll over more than that.
+    pub(super) fn watched(&self) -> impl Iterator<Item = PollFd<'_>> {
+        self.asked.iter().map(|it| PollFd::from_borrowed_fd(it.as_fd(), PollFlags::IN))
+    }
+
+    /// Waits until somebody asks or the time is over; returns whether somebody asked.
+    pub fn wait(&self, limit: Duration) -> bool {
+        let end = Instant::now() + limit;
+        loop {
+            let left = end.saturating_duration_since(Instant::now());
+            let mut watched: Vec<_> = self.watched().collect();
+            // A failed poll (a signal, no memory) is no request: look again until time is over.
+            let ready = poll(&mut watched, Some(&Timespec::try_from(left).unwrap_or_default()));
+            if ready.is_ok_and(|count| count > 0) {
+                return true;
+            }
+            if left.is_zero() {
+                return false;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_signal_ends_the_wait_and_is_remembered() {
+        let host = Host::real();
+        assert!(!Stop::never().wait(Duration::from_millis(1)));
+        let stop = host.stop_on_signals().unwrap();
+        assert!(!stop.is_asked());
+        let own = rustix::process::getpid();
+        rustix::process::kill_process(own, rustix::process::Signal::TERM).unwrap();
+        assert!(stop.wait(Duration::from_mins(1)));
+        assert!(stop.is_asked());
+    }
+}
