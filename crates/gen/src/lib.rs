@@ -1,11 +1,34 @@
-//! What is generated from the code. Here: JSON Schemas.
+//! What is generated from the code: JSON Schemas (checked in), man pages and completions (made at
+//! installation).
 
+use bridge::{command, evidence, settings};
+use bridge_exec::documents as exec;
+use bridge_submit::documents as submit;
+use clap::{Command, CommandFactory};
 use schemars::{Schema, schema_for};
 
 /// Every schema that is checked in: file name below configs/schemas/, and the schema.
 pub fn schemas() -> Vec<(&'static str, Schema)> {
     vec![
-        ("bridge.schema.json", schema_for!(bridge::settings::Settings)),
+        ("bridge.schema.json", schema_for!(settings::Settings)),
+        ("command.schema.json", schema_for!(command::Command)),
+        ("bridge.result.schema.json", schema_for!(evidence::Outcome)),
+        ("bridge.integrity.schema.json", schema_for!(evidence::Integrity)),
+        ("bridge.dead_letter.schema.json", schema_for!(evidence::DeadLetter)),
+        ("bridge.drained.schema.json", schema_for!(exec::Drained)),
+        ("bridge.judged.schema.json", schema_for!(exec::Judged)),
+        ("bridge.held.schema.json", schema_for!(exec::HeldList)),
+        ("bridge.decided.schema.json", schema_for!(exec::Decided)),
+        ("bridge.verification.schema.json", schema_for!(exec::Verification)),
+        ("bridge.status.schema.json", schema_for!(exec::Standing)),
+        ("bridge.done.schema.json", schema_for!(exec::Done)),
+        ("bridge.submitted.schema.json", schema_for!(submit::Submitted)),
+        ("bridge.smoke.schema.json", schema_for!(submit::Smoke)),
         ("run.schema.json", schema_for!(ops_core::record::Run)),
     ]
+}
+
+/// The command line of every binary.
+pub fn commands() -> Vec<Command> {
+    vec![bridge_exec::args::Args::command(), bridge_submit::args::Args::command()]
 }

@@ -1,0 +1,90 @@
+//! What is checked in is what the code says, and what is shipped is valid.
+#![expect(clippy::disallowed_methods, reason = "tests look at the checkout")]
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use bridge::settings::Settings;
+use ops_core::config::{self, Source};
+use ops_core::host::Host;
+
+fn top() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+#[test]
+fn checked_in_schemas_are_current_and_none_is_forgotten() {
+    let folder = top().join("configs/schemas");
+    let mut known = BTreeSet::new();
+    for (name, schema) in r#gen::schemas() {
+        let want = serde_json::to_value(&schema).unwrap();
+        let found = fs::read(folder.join(name)).unwrap_or_default();
+        let found: serde_json::Value = serde_json::from_slice(&found).unwrap_or_default();
+        assert_eq!(found, want, "{name} is stale: cargo run -p gen schemas configs/schemas");
+        known.insert(name.to_owned());
+    }
+    let there: BTreeSet<String> = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    assert_eq!(there, known);
+}
+
+#[test]
+fn shipped_configuration_is_valid_and_nothing_else_is_shipped() {
+    let folder = top().join("configs");
+    config::load::<Settings>(&Host::real(), &Source::Folder(folder.clone())).unwrap();
+    let files: BTreeSet<String> = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    // A new file takes its line above.
+    assert_eq!(files, BTreeSet::from(["bridge.yaml".to_owned(), "schemas".to_owned()]));
+}
+
+#[test]
+fn every_object_a_schema_describes_is_closed() {
+    for (name, schema) in r#gen::schemas() {
+        open_objects(name, "", schema.as_value());
+    }
+}
+
+/// Answers are open for readers of later versions; whatever is read from outside is closed.
+fn open_objects(name: &str, at: &str, schema: &serde_json::Value) {
+    let read_by_us = ["bridge.schema.json", "command.schema.json"];
+    if let Some(object) = schema.as_object() {
+        let is_closed = object.contains_key("additionalProperties");
+        if read_by_us.contains(&name) && object.contains_key("properties") {
+            assert!(is_closed, "{name} at {at}: additionalProperties is missing");
+        }
+        for (key, value) in object {
+            open_objects(name, &format!("{at}/{key}"), value);
+        }
+    } else if let Some(list) = schema.as_array() {
+        for (index, value) in list.iter().enumerate() {
+            open_objects(name, &format!("{at}/{index}"), value);
+        }
+    }
+}
+
+#[test]
+fn man_pages_and_completions_are_made_for_every_binary() {
+    let dir = tempfile::tempdir().unwrap();
+    for what in ["man", "completions"] {
+        let made =
+            Command::new(env!("CARGO_BIN_EXE_gen")).args([what, "."]).current_dir(&dir).status();
+        assert!(made.unwrap().success());
+    }
+    for command in r#gen::commands() {
+        let name = command.get_name();
+        for file in
+            [format!("{name}.1"), name.to_owned(), format!("_{name}"), format!("{name}.fish")]
+        {
+            let text = fs::read_to_string(dir.path().join(&file)).unwrap_or_default();
+            assert!(text.contains(name), "{file}");
+        }
+    }
+    assert_eq!(Command::new(env!("CARGO_BIN_EXE_gen")).status().unwrap().code(), Some(1));
+}
