@@ -21,7 +21,8 @@ module.exports = {
       instances: 1,
       cwd: path.resolve(process.env.BRIDGE_ROOT || process.env.CLOUD || "/srv/bridge"),
       env,
-      filter_env: true,
+      // Drops every variable whose name contains "", so all of them: `true` does nothing in PM2 6.
+      filter_env: [""],
       autorestart: true,
       // 75: another instance runs; 77 and 78 take a person. None of them gets better by restarting.
       stop_exit_codes: [0, 75, 77, 78],

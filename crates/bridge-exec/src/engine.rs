@@ -195,7 +195,7 @@ impl<'a> Engine<'a> {
                 let inbound = inbound(file);
                 let id = accepted.dated.command.id.clone();
                 if let Some(refusal) = self.postpone(&id, &why)? {
-                    let arrival = self.read(file)?;
+                    let Some(arrival) = self.read(file)? else { return Ok(()) };
                     let plan =
                         self.refuse_accepted(&accepted, &arrival, &refusal, Some(inbound))?;
                     batch.add(plan, Depends::Nothing);
@@ -277,7 +277,7 @@ impl<'a> Engine<'a> {
         }
         let deaths =
             self.working.begin(file).or_fail(Exit::Unavailable, "note what is being worked on")?;
-        let arrival = self.read(file)?;
+        let Some(arrival) = self.read(file)? else { return Ok(Considered::Nothing) };
         if deaths >= self.settings.retries.attempts {
             return self.refuse_unverified(&arrival, &outcome::deadly(deaths));
         }
@@ -298,16 +298,14 @@ impl<'a> Engine<'a> {
         })
     }
 
-    fn read(&self, file: &Listed) -> Result<Arrival, Failure> {
-        let nothing = || Arrival { listed: file.clone(), bytes: vec![] };
+    /// Reads a file; `None` when whoever dropped it took it away again.
+    fn read(&self, file: &Listed) -> Result<Option<Arrival>, Failure> {
         if file.kind != ListedKind::File {
-            return Ok(nothing());
+            return Ok(Some(Arrival { listed: file.clone(), bytes: vec![] }));
         }
         let cap = self.settings.max_command_bytes;
         let read = observe::read(&self.desk.folders.commands, file, cap);
-        let read =
-            read.or_fail(Exit::Unavailable, format!("read commands/{}", shown(&file.name)))?;
-        Ok(read.unwrap_or_else(nothing))
+        read.or_fail(Exit::Unavailable, format!("read commands/{}", shown(&file.name)))
     }
 
     fn judge(&mut self, arrival: &Arrival, batch: &Batch) -> Result<Considered, Failure> {
