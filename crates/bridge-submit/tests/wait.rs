@@ -5,8 +5,15 @@ mod common;
 
 use std::process::Stdio;
 
+use bridge::command::{Op, Schema};
+use bridge::keys::Keyring;
+use bridge::reason::Reason;
+use bridge::settings::Settings;
 use bridge_submit::documents::Smoke;
 use common::{Machine, Said, assert_fits};
+use ops_core::cli::{Common, Context};
+use ops_core::config;
+use ops_core::host::Host;
 
 /// Starts a call, lets `answer` play the executor for its one document, and returns what was said.
 fn played(line: &str, machine: &Machine, answer: impl Fn(&str)) -> Said {
@@ -67,7 +74,7 @@ fn a_held_command_is_waited_for_and_named_when_time_is_over() {
         machine.put(&format!("root/meta/held/{id}.json"), b"{}", 0o640);
         std::fs::remove_file(machine.path(&format!("root/commands/{id}.json"))).unwrap();
     };
-    let said = played("noop --wait --wait-seconds 1 --id a", &machine, hold);
+    let said = played("noop --wait --wait-seconds 3 --id a", &machine, hold);
     assert_eq!((said.code, said.out.as_str()), (75, ""), "{said:?}");
     assert!(said.err.contains("held for a person; still waiting"), "{said:?}");
     assert!(said.err.contains("hint: bridge-exec approve a"), "{said:?}");
@@ -103,6 +110,36 @@ fn smoke_asks_four_questions_and_wants_four_answers() {
     machine.wait_for_inbound(4).iter().for_each(|name| answer(name, None));
     let said = Said::from(child.wait_with_output().unwrap());
     assert_eq!(said.out.lines().filter(|line| line.starts_with("ok    ")).count(), 4, "{said:?}");
+}
+
+#[test]
+fn the_four_documents_are_what_the_bridge_itself_takes_them_for() {
+    let machine = Machine::new();
+    let mut child = machine.spawn(&["smoke"], Stdio::null());
+    let names = machine.wait_for_inbound(4);
+    let bytes = names.iter().map(|name| machine.path("root/commands").join(name));
+    let documents: Vec<Vec<u8>> = bytes.map(|path| std::fs::read(path).unwrap()).collect();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let secret = [("BRIDGE_HMAC", common::SECRET), ("HOME", "/nonexistent")];
+    let host = Host::with(secret, Host::real().now());
+    let context = Context::new("test", host, &Common::default()).unwrap();
+    let settings: Settings = config::load(&context.host, &config::Source::Shipped).unwrap();
+    let keys = Keyring::load(&context, &settings, None).unwrap();
+    for (name, bytes) in names.iter().zip(documents) {
+        let document = bridge::document::read(&bytes).unwrap();
+        let verified = bridge::document::verify(&document, &keys).map_err(|it| it.reason);
+        if name.contains("bad-signature") {
+            assert_eq!(verified.unwrap_err(), Reason::BadHmac);
+            continue;
+        }
+        let dated = Schema::new().read(&verified.unwrap().body).unwrap();
+        let is_over = dated.expires_at < context.host.now();
+        assert_eq!(is_over, name.contains("expired"), "{name}");
+        let leaves = matches!(&dated.command.payload.inline.ops[..],
+            [Op::WriteFile { path, .. }] if path.starts_with("../"));
+        assert_eq!(leaves, name.contains("escape"), "{name}");
+    }
 }
 
 #[test]
