@@ -40,9 +40,9 @@ fn a_result_ends_the_wait_with_0() {
 fn a_dead_letter_ends_the_wait_with_1_under_its_plain_or_a_numbered_name() {
     let machine = Machine::new();
     for (id, verified) in [("a", true), ("b", false)] {
-        // An earlier letter of the same name is not the answer, nor is one of a longer id.
+        // An earlier letter of the same name is not the answer.
         machine.refuse(id, id, verified, "expired");
-        machine.refuse(&format!("{id}.1"), &format!("{id}.1"), verified, "schema");
+        machine.refuse(id, &format!("{id}.1"), verified, "schema");
         let line = format!("noop --wait --id {id}");
         let said = played(&line, &machine, |_| {
             machine.refuse(id, &format!("{id}.2"), verified, "bad_hmac");
@@ -55,6 +55,19 @@ fn a_dead_letter_ends_the_wait_with_1_under_its_plain_or_a_numbered_name() {
     });
     assert_eq!((said.code, &said.json()["reason"]), (1, &"replay".into()), "{said:?}");
     assert_fits::<bridge::evidence::DeadLetter>(&said.json());
+}
+
+#[test]
+fn a_dead_letter_of_another_id_with_a_similar_name_is_no_answer() {
+    let machine = Machine::new();
+    machine.refuse("a", "a", true, "expired");
+    for (verified, other) in [(true, "a.1"), (false, "a.2")] {
+        let said = played("noop --wait --wait-seconds 1 --id a", &machine, |_| {
+            machine.refuse(other, other, verified, "schema");
+        });
+        assert_eq!((said.code, said.out.as_str()), (75, ""), "{said:?}");
+        std::fs::remove_file(machine.path("root/commands/a.json")).unwrap();
+    }
 }
 
 #[test]
