@@ -12,6 +12,7 @@ pub mod documents;
 mod observe;
 mod sign;
 mod smoke;
+mod wish;
 
 use bridge::settings::Settings;
 use ops_core::cli::Context;

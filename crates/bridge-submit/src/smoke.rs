@@ -12,11 +12,12 @@ use ops_core::report::Report;
 use ops_core::time::{self, SignedDuration, Timestamp};
 
 use crate::act;
-use crate::args::{Args, nonce};
+use crate::args::Args;
 use crate::decide::{self, Change, Terms};
 use crate::documents::{Smoke, SmokeCheck};
 use crate::observe::{self, Before, Seen};
 use crate::sign::Signer;
+use crate::wish::nonce;
 
 /// No smoke test waits longer.
 const LONGEST: Duration = Duration::from_secs(10);

@@ -231,7 +231,7 @@ fn sign_keeps_what_is_there_and_warns_of_what_an_executor_would_refuse() {
 }
 
 #[test]
-fn canonical_prints_the_signed_bytes_unmasked_and_leaves_no_record() {
+fn signed_bytes_are_printed_unmasked_and_canonical_leaves_no_record() {
     let machine = Machine::new();
     let token = format!("{}-{}", "sk", "proj_0123456789abcdef");
     let text = format!(r#"{{ "b": "é", "hmac": "x", "a": [1.0, "{token}"] }}"#);
@@ -242,4 +242,9 @@ fn canonical_prints_the_signed_bytes_unmasked_and_leaves_no_record() {
     assert_fits::<Canonical>(&said.json());
     assert_eq!(said.json()["signed"], want);
     assert_eq!(machine.records(), 0);
+    let said = machine.run_with_input(&["--dry-run", "write", "a"], token.as_bytes());
+    assert!(
+        said.code == 0 && said.out.contains(&token),
+        "a signature over what was masked: {said:?}"
+    );
 }

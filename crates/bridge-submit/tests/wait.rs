@@ -5,8 +5,15 @@ mod common;
 
 use std::process::Stdio;
 
+use bridge::command::{Op, Schema};
+use bridge::keys::Keyring;
+use bridge::reason::Reason;
+use bridge::settings::Settings;
 use bridge_submit::documents::Smoke;
 use common::{Machine, Said, assert_fits};
+use ops_core::cli::{Common, Context};
+use ops_core::config;
+use ops_core::host::Host;
 
 /// Starts a call, lets `answer` play the executor for its one document, and returns what was said.
 fn played(line: &str, machine: &Machine, answer: impl Fn(&str)) -> Said {
@@ -33,9 +40,9 @@ fn a_result_ends_the_wait_with_0() {
 fn a_dead_letter_ends_the_wait_with_1_under_its_plain_or_a_numbered_name() {
     let machine = Machine::new();
     for (id, verified) in [("a", true), ("b", false)] {
-        // An earlier letter of the same name is not the answer, nor is one of a longer id.
+        // An earlier letter of the same name is not the answer.
         machine.refuse(id, id, verified, "expired");
-        machine.refuse(&format!("{id}.1"), &format!("{id}.1"), verified, "schema");
+        machine.refuse(id, &format!("{id}.1"), verified, "schema");
         let line = format!("noop --wait --id {id}");
         let said = played(&line, &machine, |_| {
             machine.refuse(id, &format!("{id}.2"), verified, "bad_hmac");
@@ -48,6 +55,19 @@ fn a_dead_letter_ends_the_wait_with_1_under_its_plain_or_a_numbered_name() {
     });
     assert_eq!((said.code, &said.json()["reason"]), (1, &"replay".into()), "{said:?}");
     assert_fits::<bridge::evidence::DeadLetter>(&said.json());
+}
+
+#[test]
+fn a_dead_letter_of_another_id_with_a_similar_name_is_no_answer() {
+    let machine = Machine::new();
+    machine.refuse("a", "a", true, "expired");
+    for (verified, other) in [(true, "a.1"), (false, "a.2")] {
+        let said = played("noop --wait --wait-seconds 1 --id a", &machine, |_| {
+            machine.refuse(other, other, verified, "schema");
+        });
+        assert_eq!((said.code, said.out.as_str()), (75, ""), "{said:?}");
+        std::fs::remove_file(machine.path("root/commands/a.json")).unwrap();
+    }
 }
 
 #[test]
@@ -67,7 +87,7 @@ fn a_held_command_is_waited_for_and_named_when_time_is_over() {
         machine.put(&format!("root/meta/held/{id}.json"), b"{}", 0o640);
         std::fs::remove_file(machine.path(&format!("root/commands/{id}.json"))).unwrap();
     };
-    let said = played("noop --wait --wait-seconds 1 --id a", &machine, hold);
+    let said = played("noop --wait --wait-seconds 3 --id a", &machine, hold);
     assert_eq!((said.code, said.out.as_str()), (75, ""), "{said:?}");
     assert!(said.err.contains("held for a person; still waiting"), "{said:?}");
     assert!(said.err.contains("hint: bridge-exec approve a"), "{said:?}");
@@ -103,6 +123,36 @@ fn smoke_asks_four_questions_and_wants_four_answers() {
     machine.wait_for_inbound(4).iter().for_each(|name| answer(name, None));
     let said = Said::from(child.wait_with_output().unwrap());
     assert_eq!(said.out.lines().filter(|line| line.starts_with("ok    ")).count(), 4, "{said:?}");
+}
+
+#[test]
+fn the_four_documents_are_what_the_bridge_itself_takes_them_for() {
+    let machine = Machine::new();
+    let mut child = machine.spawn(&["smoke"], Stdio::null());
+    let names = machine.wait_for_inbound(4);
+    let bytes = names.iter().map(|name| machine.path("root/commands").join(name));
+    let documents: Vec<Vec<u8>> = bytes.map(|path| std::fs::read(path).unwrap()).collect();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let secret = [("BRIDGE_HMAC", common::SECRET), ("HOME", "/nonexistent")];
+    let host = Host::with(secret, Host::real().now());
+    let context = Context::new("test", host, &Common::default()).unwrap();
+    let settings: Settings = config::load(&context.host, &config::Source::Shipped).unwrap();
+    let keys = Keyring::load(&context, &settings, None).unwrap();
+    for (name, bytes) in names.iter().zip(documents) {
+        let document = bridge::document::read(&bytes).unwrap();
+        let verified = bridge::document::verify(&document, &keys).map_err(|it| it.reason);
+        if name.contains("bad-signature") {
+            assert_eq!(verified.unwrap_err(), Reason::BadHmac);
+            continue;
+        }
+        let dated = Schema::new().read(&verified.unwrap().body).unwrap();
+        let is_over = dated.expires_at < context.host.now();
+        assert_eq!(is_over, name.contains("expired"), "{name}");
+        let leaves = matches!(&dated.command.payload.inline.ops[..],
+            [Op::WriteFile { path, .. }] if path.starts_with("../"));
+        assert_eq!(leaves, name.contains("escape"), "{name}");
+    }
 }
 
 #[test]
