@@ -195,7 +195,7 @@ impl<'a> Engine<'a> {
                 let inbound = inbound(file);
                 let id = accepted.dated.command.id.clone();
                 if let Some(refusal) = self.postpone(&id, &why)? {
-                    let Some(arrival) = self.read(file)? else { return Ok(()) };
+                    let Some(arrival) = self.read(file) else { return Ok(()) };
                     let plan =
                         self.refuse_accepted(&accepted, &arrival, &refusal, Some(inbound))?;
                     batch.add(plan, Depends::Nothing);
@@ -270,14 +270,14 @@ impl<'a> Engine<'a> {
     fn consider(&mut self, file: &Listed, batch: &Batch) -> Result<Considered, Failure> {
         let class = decide::arrival::class(&file.name, file.kind, file.size);
         if class == Class::Ignored || class == Class::NotAFile {
-            if class == Class::NotAFile && self.passed_over.insert(file.inode) {
-                self.context.say(&format!("commands/{} is no file: left alone", shown(&file.name)));
+            if class == Class::NotAFile {
+                self.pass_over(file, "is no file: left alone");
             }
             return Ok(Considered::Nothing);
         }
         let deaths =
             self.working.begin(file).or_fail(Exit::Unavailable, "note what is being worked on")?;
-        let Some(arrival) = self.read(file)? else { return Ok(Considered::Nothing) };
+        let Some(arrival) = self.read(file) else { return Ok(Considered::Nothing) };
         if deaths >= self.settings.retries.attempts {
             return self.refuse_unverified(&arrival, &outcome::deadly(deaths));
         }
@@ -298,14 +298,24 @@ impl<'a> Engine<'a> {
         })
     }
 
-    /// Reads a file; `None` when whoever dropped it took it away again.
-    fn read(&self, file: &Listed) -> Result<Option<Arrival>, Failure> {
+    /// Reads a file; `None` when whoever dropped it took it away again, or it cannot be read: one
+    /// file must not hold up the others.
+    fn read(&mut self, file: &Listed) -> Option<Arrival> {
         if file.kind != ListedKind::File {
-            return Ok(Some(Arrival { listed: file.clone(), bytes: vec![] }));
+            return Some(Arrival { listed: file.clone(), bytes: vec![] });
         }
         let cap = self.settings.max_command_bytes;
-        let read = observe::read(&self.desk.folders.commands, file, cap);
-        read.or_fail(Exit::Unavailable, format!("read commands/{}", shown(&file.name)))
+        observe::read(&self.desk.folders.commands, file, cap).unwrap_or_else(|fault| {
+            self.pass_over(file, &format!("{fault}: left alone"));
+            None
+        })
+    }
+
+    /// Tells once that a file is left where it is.
+    fn pass_over(&mut self, file: &Listed, why: &str) {
+        if self.passed_over.insert(file.inode) {
+            self.context.say(&format!("commands/{}: {why}", shown(&file.name)));
+        }
     }
 
     fn judge(&mut self, arrival: &Arrival, batch: &Batch) -> Result<Considered, Failure> {

@@ -3,6 +3,7 @@
 
 use bridge::{command, evidence, settings};
 use bridge_exec::documents as exec;
+use bridge_report::documents as report;
 use bridge_submit::documents as submit;
 use clap::{Command, CommandFactory};
 use schemars::{Schema, schema_for};
@@ -23,6 +24,9 @@ pub fn schemas() -> Vec<(&'static str, Schema)> {
         ("bridge.status.schema.json", schema_for!(exec::Standing)),
         ("bridge.done.schema.json", schema_for!(exec::Done)),
         ("bridge.submitted.schema.json", schema_for!(submit::Submitted)),
+        ("bridge.signed.schema.json", schema_for!(submit::Signed)),
+        ("bridge.canonical.schema.json", schema_for!(submit::Canonical)),
+        ("bridge.report.schema.json", schema_for!(report::Summary)),
         ("bridge.smoke.schema.json", schema_for!(submit::Smoke)),
         ("run.schema.json", schema_for!(ops_core::record::Run)),
     ]
@@ -30,5 +34,9 @@ pub fn schemas() -> Vec<(&'static str, Schema)> {
 
 /// The command line of every binary.
 pub fn commands() -> Vec<Command> {
-    vec![bridge_exec::args::Args::command(), bridge_submit::args::Args::command()]
+    vec![
+        bridge_exec::args::Args::command(),
+        bridge_report::args::Args::command(),
+        bridge_submit::args::Args::command(),
+    ]
 }

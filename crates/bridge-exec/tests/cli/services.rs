@@ -1,4 +1,4 @@
-//! Unit files, the PM2 file and the LaunchAgent, each tried with the real thing where it is there.
+//! Unit files, the PM2 file and the launch agent, each tried with the real thing where it is there.
 
 use std::fs;
 use std::path::{Path, PathBuf};
