@@ -60,6 +60,7 @@ impl<'a> Desk<'a> {
         segment_limit: u64,
     ) -> Result<(Self, Vec<Plan>), Failure> {
         let folders = Folders::open(root)?;
+        folders.commands.restore().or_fail(Exit::Unavailable, "tidy up commands/")?;
         let open = ledger.open_promises()?;
         let tail = tail(&ledger, &folders, open.is_empty())?;
         let taken = open.iter().filter_map(|(_, plan)| plan.letter_file()).collect();

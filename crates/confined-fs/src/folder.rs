@@ -150,10 +150,17 @@ impl Folder {
     pub fn stage(&self, name: &OsStr, bytes: &[u8], mode: u32) -> Result<(), Fault> {
         let temp = temporary(name);
         let failed = |errno| self.fault("write", name, errno);
-        self.remove(&temp)?;
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW;
         let mode = Mode::from_raw_mode(mode);
-        let file = fs::openat(&self.fd, &temp, flags | OFlags::CLOEXEC, mode).map_err(failed)?;
+        let create = || fs::openat(&self.fd, &temp, flags | OFlags::CLOEXEC, mode);
+        let file = match create() {
+            Err(Errno::EXIST) => {
+                self.remove(&temp)?;
+                create()
+            }
+            outcome => outcome,
+        }
+        .map_err(failed)?;
         sys::write_all(&file, bytes).map_err(|errno| {
             let _gone = fs::unlinkat(&self.fd, &temp, AtFlags::empty()).is_ok();
             failed(errno)
@@ -187,7 +194,6 @@ impl Folder {
     pub fn remove_if(&self, name: &OsStr, inode: u64) -> Result<bool, Fault> {
         // Renamed first, then looked at: nobody can put another file in between.
         let aside = temporary(name);
-        self.remove(&aside)?;
         match fs::renameat(&self.fd, name, &self.fd, &aside) {
             Ok(()) => {}
             Err(Errno::NOENT) => return Ok(false),
@@ -202,6 +208,22 @@ impl Folder {
             Err(Errno::EXIST) => self.remove(&aside).map(|()| false),
             outcome => outcome.map(|()| false).map_err(|errno| self.fault("keep", name, errno)),
         }
+    }
+
+    /// Gives files their names back that a crash inside [`Folder::remove_if`] left aside.
+    pub fn restore(&self) -> Result<(), Fault> {
+        for aside in self.names()? {
+            let bytes = aside.as_bytes();
+            let name = bytes.strip_prefix(b".aiops-").and_then(|it| it.strip_suffix(b".tmp"));
+            let Some(name) = name.map(OsStr::from_bytes) else { continue };
+            match fs::renameat_with(&self.fd, &aside, &self.fd, name, RenameFlags::NOREPLACE) {
+                Ok(()) | Err(Errno::NOENT) => {}
+                // Somebody dropped a newer one meanwhile.
+                Err(Errno::EXIST) => self.remove(&aside)?,
+                Err(errno) => return Err(self.fault("keep", name, errno)),
+            }
+        }
+        Ok(())
     }
 
     /// Writes `bytes` at an offset of a regular file and cuts it off behind them; makes the file
@@ -328,6 +350,23 @@ mod tests {
         assert!(folder.remove_if(name, new).unwrap());
         assert!(!folder.remove_if(name, new).unwrap());
         assert!(folder.names().unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_file_left_aside_by_a_crash_gets_its_name_back_unless_a_newer_one_has_it() {
+        let (dir, folder) = folder();
+        let at = dir.path().join("a/b");
+        for (name, bytes) in [("x.json", "x"), ("y.json", "old"), ("y.json", "new")] {
+            std_fs::write(at.join(temporary(OsStr::new(name))), bytes).unwrap();
+            if bytes == "old" {
+                std_fs::write(at.join("y.json"), "newest").unwrap();
+            }
+        }
+        folder.restore().unwrap();
+        let mut names = folder.names().unwrap();
+        names.sort();
+        assert_eq!(names, ["x.json", "y.json"]);
+        assert_eq!(std_fs::read(at.join("y.json")).unwrap(), b"newest");
     }
 
     #[test]

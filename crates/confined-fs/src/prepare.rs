@@ -41,7 +41,8 @@ impl Tree {
             return Err(place.refusal(Some(file), ""));
         }
         let mut made = Vec::new();
-        let outcome = self.write_temp(&mut place, pair.file.as_ref(), &mut made);
+        let has_temp = pair.temp.is_some();
+        let outcome = self.write_temp(&mut place, pair.file.as_ref(), has_temp, &mut made);
         if let Err(fault) = outcome {
             // What it says matters more than whether the clean-up worked: a retry starts over.
             let _cleaned = place.dir().map(|dir| sys::remove_file(dir, &change.part()));
@@ -79,6 +80,7 @@ impl Tree {
         &self,
         place: &mut Place<'_>,
         replaced: Option<&Thing>,
+        has_temp: bool,
         made: &mut Vec<RelPath>,
     ) -> Result<(), Fault> {
         let change = place.change;
@@ -89,14 +91,23 @@ impl Tree {
             self.make_parents(&change.path, made)?;
             *place = Place::open(self.root(), change)?;
         }
-        remove(place, &change.temp)?;
+        if has_temp {
+            remove(place, &change.temp)?;
+        }
         let part = change.part();
-        remove(place, &part)?;
         let failed = |errno| match errno {
             Errno::NOENT => place.precondition("someone else removed its folder meanwhile"),
             _ => place.io("write beside", errno),
         };
-        let file = sys::create_file(place.dir()?, &part).map_err(failed)?;
+        let file = match sys::create_file(place.dir()?, &part) {
+            // Left by an earlier call that was interrupted.
+            Err(Errno::EXIST) => {
+                remove(place, &part)?;
+                sys::create_file(place.dir()?, &part)
+            }
+            outcome => outcome,
+        }
+        .map_err(failed)?;
         sys::write_all(&file, bytes).map_err(failed)?;
         if let Some(replaced) = replaced {
             let own = sys::meta(&file).map_err(failed)?;
