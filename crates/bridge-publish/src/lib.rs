@@ -15,4 +15,4 @@ mod watch;
 
 pub use publish::publish_once;
 pub use report::{Commit, Published, Watched};
-pub use watch::watch;
+pub use watch::{rounds, watch};

@@ -6,22 +6,38 @@ use bridge::layout::Root;
 use bridge::settings::Settings;
 use ops_core::cli::Context;
 use ops_core::failure::{Exit, Failure, OrFail};
-use sd_notify::NotifyState;
+use ops_core::host::Stop;
 
 use crate::report::Watched;
 
-/// Publishes every `publish.every_seconds` until SIGTERM or SIGINT. A round that fails is said and
-/// does not end it: its commits wait for the next.
+/// Publishes every `publish.every_seconds` until SIGTERM or SIGINT.
 ///
 /// # Errors
 /// Exit 69 when signals cannot be received.
 pub fn watch(context: &Context, root: &Root, settings: &Settings) -> Result<Watched, Failure> {
-    let stop = context.host.stop_on_signals().or_fail(Exit::Unavailable, "wait for signals")?;
+    let host = &context.host;
+    let stop = host.stop_on_signals().or_fail(Exit::Unavailable, "wait for signals")?;
+    host.tell_manager("READY=1");
+    let watched = rounds(context, root, settings, &stop, |status| {
+        host.tell_manager(&format!("STATUS={status}"));
+    });
+    host.tell_manager("STOPPING=1");
+    Ok(watched)
+}
+
+/// Publishes every `publish.every_seconds` until `stop`, and passes on how each round went. A round
+/// that fails is said and does not end it: its commits wait for the next.
+pub fn rounds(
+    context: &Context,
+    root: &Root,
+    settings: &Settings,
+    stop: &Stop,
+    status: impl Fn(&str),
+) -> Watched {
     let pause = Duration::from_secs(u64::from(settings.publish.every_seconds));
     let mut watched = Watched::default();
-    tell_manager(&[NotifyState::Ready]);
     loop {
-        let status = match crate::publish_once(context, root, settings, &stop) {
+        let told = match crate::publish_once(context, root, settings, stop) {
             Ok(published) => {
                 watched.rounds += 1;
                 watched.commits += published.commits.len() as u64;
@@ -40,16 +56,9 @@ pub fn watch(context: &Context, root: &Root, settings: &Settings) -> Result<Watc
                 failure.lines().swap_remove(0)
             }
         };
-        tell_manager(&[NotifyState::Status(&status)]);
+        status(&told);
         if stop.wait(pause) {
-            tell_manager(&[NotifyState::Stopping]);
-            return Ok(watched);
+            return watched;
         }
     }
-}
-
-/// Tells the service manager, if there is one.
-fn tell_manager(state: &[NotifyState<'_>]) {
-    // A manager that does not listen changes nothing about publishing.
-    let _unheard = sd_notify::notify(state).is_err();
 }

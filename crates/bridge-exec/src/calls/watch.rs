@@ -6,13 +6,14 @@ use bridge::evidence::hex;
 use ops_core::cli::Context;
 use ops_core::config;
 use ops_core::failure::{Exit, Failure, OrFail};
-use ops_core::host::Woken;
+use ops_core::host::{Stop, Watcher, Woken};
 use ops_core::report::Report;
 use sha2::{Digest, Sha256};
 
 use crate::args::{Args, WatchArgs};
 use crate::documents::Done;
 use crate::engine::Engine;
+use crate::journal::Plan;
 use crate::open::Surroundings;
 
 pub(crate) fn run(
@@ -25,7 +26,7 @@ pub(crate) fn run(
     let poke = surroundings.state.join("poke");
     let host = &context.host;
     host.make_dir(&poke, 0o750).or_fail(Exit::Unavailable, format!("make {}", poke.display()))?;
-    let (mut engine, recovered) = surroundings.engine(args, context)?;
+    let (engine, recovered) = surroundings.engine(args, context)?;
     banner(&surroundings, &engine, watch, context);
     let commands = surroundings.root.commands();
     let mut watcher = host
@@ -33,10 +34,46 @@ pub(crate) fn run(
         .or_fail(Exit::Unavailable, format!("watch {}", commands.display()))?;
     let stop = host.stop_on_signals().or_fail(Exit::Internal, "listen for signals")?;
     host.tell_manager("READY=1");
-    let mut done = recovered.len();
-    let rescan = Duration::from_secs(surroundings.settings.rescan_seconds.into());
+    let (root, settings) = (&surroundings.root, &surroundings.settings);
+    let done = std::thread::scope(|threads| {
+        // A remote that hangs must not hold up commands.
+        if watch.publish {
+            threads.spawn(|| bridge_publish::rounds(context, root, settings, &stop, |_| {}));
+        }
+        let reopen = || surroundings.engine(args, context);
+        let done = rounds(engine, reopen, &mut watcher, &stop, context);
+        stop.ask();
+        done
+    })? + recovered.len();
+    host.tell_manager("STOPPING=1");
+    let told = format!("stopped after {done} commands");
+    Ok(Box::new(Done { schema: "aiops.bridge.done/1".into(), done: vec![told] }))
+}
+
+/// Passes over commands/ until somebody asks to stop; returns how many commands ended.
+fn rounds<'a>(
+    engine: Engine<'a>,
+    reopen: impl Fn() -> Result<(Engine<'a>, Vec<Plan>), Failure>,
+    watcher: &mut Watcher,
+    stop: &Stop,
+    context: &Context,
+) -> Result<usize, Failure> {
+    let host = &context.host;
+    let rescan = Duration::from_secs(engine.judge.settings.rescan_seconds.into());
+    let mut engine = Some(engine);
+    let mut done = 0;
     loop {
-        let again_in = match engine.pass() {
+        let round = match &mut engine {
+            Some(engine) => engine.pass(),
+            // What was promised before the trouble is finished first.
+            None => reopen().and_then(|(mut opened, recovered)| {
+                done += recovered.len();
+                let pass = opened.pass();
+                engine = Some(opened);
+                pass
+            }),
+        };
+        let again_in = match round {
             Ok(pass) => {
                 done += pass.kept.len();
                 host.tell_manager(&format!("STATUS={done} commands, {} waiting", pass.retrying));
@@ -48,20 +85,18 @@ pub(crate) fn run(
             }
             // The bridge's own folders or ledger: nothing is lost, a person may have to look.
             Err(failure) if failure.exit == Exit::Unavailable => {
+                engine = None;
                 failure.lines().iter().for_each(|line| context.say(line));
                 host.tell_manager(&format!("STATUS={failure}"));
                 rescan
             }
             Err(failure) => return Err(failure),
         };
-        match watcher.wait(again_in, &stop).or_fail(Exit::Unavailable, "wait for commands")? {
-            Woken::Stopped => break,
+        match watcher.wait(again_in, stop).or_fail(Exit::Unavailable, "wait for commands")? {
+            Woken::Stopped => return Ok(done),
             Woken::Changed | Woken::Nothing => {}
         }
     }
-    host.tell_manager("STOPPING=1");
-    let told = format!("stopped after {done} commands");
-    Ok(Box::new(Done { schema: "aiops.bridge.done/1".into(), done: vec![told] }))
 }
 
 /// Says once what this executor works with.

@@ -15,6 +15,8 @@ use super::Host;
 pub struct Stop {
     /// Readable once a signal came; never read, so it stays so.
     asked: Option<UnixStream>,
+    /// The other end of it.
+    told: Option<UnixStream>,
 }
 
 impl Host {
@@ -27,7 +29,7 @@ impl Host {
         for signal in [SIGTERM, SIGINT] {
             signal_hook::low_level::pipe::register(signal, told.try_clone()?)?;
         }
-        Ok(Stop { asked: Some(asked) })
+        Ok(Stop { asked: Some(asked), told: Some(told) })
     }
 }
 
@@ -35,6 +37,13 @@ impl Stop {
     /// One that is never asked: signals end the process as they always do.
     pub fn never() -> Self {
         Self::default()
+    }
+
+    /// Asks, from within: whoever else waits on it ends too.
+    pub fn ask(&self) {
+        use std::io::Write;
+        // A full pipe was asked often enough.
+        let _unheard = self.told.as_ref().map(|mut told| told.write(b"x")).is_none();
     }
 
     /// Whether somebody asked.

