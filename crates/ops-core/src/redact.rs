@@ -7,12 +7,12 @@ use regex::Regex;
 /// Shapes of well-known keys. Each is long enough not to hit ordinary words.
 static SHAPES: LazyLock<Option<Regex>> = LazyLock::new(|| {
     let shapes = [
-        r"sk-[A-Za-z0-9_-]{16,}",
-        r"gh[opsur]_[A-Za-z0-9]{20,}",
-        r"github_pat_[A-Za-z0-9_]{20,}",
-        r"xox[abprs]-[A-Za-z0-9-]{10,}",
-        r"AKIA[0-9A-Z]{16}",
-        r"tskey-[A-Za-z0-9-]{10,}",
+        r"\bsk-[A-Za-z0-9_-]{16,}",
+        r"\bgh[opsur]_[A-Za-z0-9]{20,}",
+        r"\bgithub_pat_[A-Za-z0-9_]{20,}",
+        r"\bxox[abprs]-[A-Za-z0-9-]{10,}",
+        r"\bAKIA[0-9A-Z]{16}",
+        r"\btskey-[A-Za-z0-9-]{10,}",
         r"(?s)-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\z)",
     ];
     Regex::new(&shapes.join("|")).ok()
@@ -78,6 +78,7 @@ mod tests {
             (&token, "[redacted]".to_owned()),
             (&format!("x {key} y"), "x [redacted] y".to_owned()),
             ("task-list and skein", "task-list and skein".to_owned()),
+            ("task-20250809T062451Z-a1b2c3", "task-20250809T062451Z-a1b2c3".to_owned()),
         ] {
             assert_eq!(redactor.clean(text), want);
         }
