@@ -49,7 +49,7 @@ def machine(folder):
         "cpu": first("/proc/cpuinfo", "model name"),
         "memory": first("/proc/meminfo", "MemTotal"),
         "kernel": platform.release(),
-        "file_system": output("stat", "-f", "-c", "%T", str(folder)),
+        "file_system": output("findmnt", "-no", "FSTYPE", "-T", str(folder)),
         "mount": output("findmnt", "-no", "SOURCE,OPTIONS", "-T", str(folder)),
         "folder": str(folder),
         "python": platform.python_version(),
@@ -144,7 +144,7 @@ def main():
                 table.append([name, f"skipped: {why}"] + [""] * 6)
                 documents.append({"row": name, "skipped": str(why)})
     finally:
-        bench.clear(bench.folder / f"work-{os.getpid()}")
+        bench.clear()
     report = {
         "schema": SCHEMA,
         "at": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),

@@ -23,7 +23,6 @@ def measure(bench):
         for name, root in (("empty", empty), ("full", full)):
             drop(root.root, f"more-{len(costs[name])}", count)
             costs[name].append(root.once(count, "--group", "1") * 1000 / count)
-        bench.clear(empty.base)
         return costs["full"][-1] / costs["empty"][-1]
 
     def rival():
@@ -32,11 +31,9 @@ def measure(bench):
         for name, root in (("rival_empty", empty), ("rival_full", full_rival)):
             drop(root.root, f"more-{len(costs[name])}", few)
             costs[name].append(root.once(few) * 1000 / few)
-        bench.clear(empty.base)
         return costs["rival_full"][-1] / costs["rival_empty"][-1]
 
     samples = bench.alternate(ours=ours, rival=rival)
-    bench.clear(full.base, full_rival.base)
     notes = {f"{name}_ms": round(statistics.median(costs[name]), 3) for name in costs if name != "start"}
     notes["once_with_one_command_empty_ms"] = round(statistics.median(costs["start"][0::2]), 1)
     notes["once_with_one_command_full_ms"] = round(statistics.median(costs["start"][1::2]), 1)

@@ -15,14 +15,12 @@ def measure(bench):
         ids = drop(root.root, "many", count)
         seconds = root.once(count)
         sizes[:] = shape(root.root, ids[0])
-        bench.clear(root.base)
         return count / seconds
 
     def rival():
         root = Rival(bench, "batch-rival")
         drop(root.root, "many", few)
         seconds = root.once(few)
-        bench.clear(root.base)
         return few / seconds
 
     samples = bench.alternate(

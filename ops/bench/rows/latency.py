@@ -43,13 +43,11 @@ def measure(bench):
         argv = [bench.binary("bridge-exec"), "watch", "--root", root.root, "--home", root.home]
         median = watched("ours", root.root, argv)
         sizes[:] = shape(root.root, "one-000000")
-        bench.clear(root.base)
         return median
 
     def rival():
         root = Rival(bench, "watch-rival")
         median = watched("rival", root.root, root.argv("watch"))
-        bench.clear(root.base)
         return median
 
     samples = bench.alternate(

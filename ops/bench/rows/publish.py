@@ -40,7 +40,6 @@ def measure(bench):
         bench.quiet()
         seconds, _ = bench.call(publish, "once", "--root", root.root, "--home", root.home)
         check(remote, count)
-        bench.clear(root.base)
         return seconds
 
     def rival():
@@ -57,7 +56,6 @@ def measure(bench):
             seconds += bench.call(*git, *commit, cwd=root.root)[0]
         seconds += bench.call(*git, "push", "-q", "origin", "HEAD:main", cwd=root.root)[0]
         check(remote, count)
-        bench.clear(root.base)
         return seconds
 
     def fast_import():
@@ -68,7 +66,6 @@ def measure(bench):
         script = 'git "$@" fast-import --quiet <"$0" && git push -q origin HEAD:main'
         seconds, _ = bench.call("sh", "-c", script, stream, *SAFE, cwd=root.root)
         check(remote, count)
-        bench.clear(root.base)
         return seconds
 
     samples = bench.alternate(ours=ours, rival=rival, limit=fast_import)

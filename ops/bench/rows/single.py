@@ -14,14 +14,12 @@ def measure(bench):
         ids = drop(root.root, "one", count)
         seconds = root.once(count, "--group", "1")
         sizes[:] = shape(root.root, ids[0])
-        bench.clear(root.base)
         return count / seconds
 
     def rival():
         root = Rival(bench, "single-rival")
         drop(root.root, "one", few)
         seconds = root.once(few)
-        bench.clear(root.base)
         return few / seconds
 
     samples = bench.alternate(
