@@ -5,4 +5,8 @@
     reason = "tests set the scene themselves, and a scene that fails is a failed test"
 )]
 
+mod chain;
 mod every_reason;
+mod failing_calls;
+mod interrupted;
+mod killed;
