@@ -40,6 +40,8 @@ pub(crate) struct Desk<'a> {
     trees: BTreeMap<String, Tree>,
     /// Names of dead letters that open promises will use.
     taken: BTreeSet<String>,
+    /// A group failed half way: its promises are finished before anything else is judged.
+    is_unfinished: bool,
 }
 
 /// What became of a plan.
@@ -61,27 +63,42 @@ impl<'a> Desk<'a> {
     ) -> Result<(Self, Vec<Plan>), Failure> {
         let folders = Folders::open(root)?;
         folders.commands.restore().or_fail(Exit::Unavailable, "tidy up commands/")?;
-        let open = ledger.open_promises()?;
-        let tail = tail(&ledger, &folders, open.is_empty())?;
-        let taken = open.iter().filter_map(|(_, plan)| plan.letter_file()).collect();
-        let trees = BTreeMap::new();
-        let mut desk = Self { context, root, ledger, folders, tail, segment_limit, trees, taken };
-        let recovered = desk.recover(open)?;
+        let tail = tail(&ledger, &folders, false)?;
+        let (trees, taken) = (BTreeMap::new(), BTreeSet::new());
+        let is_unfinished = true;
+        let mut desk = Self {
+            context,
+            root,
+            ledger,
+            folders,
+            tail,
+            segment_limit,
+            trees,
+            taken,
+            is_unfinished,
+        };
+        let recovered = desk.recover()?;
         Ok((desk, recovered))
     }
 
-    fn recover(&mut self, open: Vec<(i64, Plan)>) -> Result<Vec<Plan>, Failure> {
-        if open.is_empty() {
+    /// Finishes promises that a crash or a failure left open.
+    pub(crate) fn recover(&mut self) -> Result<Vec<Plan>, Failure> {
+        if !self.is_unfinished {
             return Ok(vec![]);
         }
-        self.context.say(&format!("finishing {} commands that were interrupted", open.len()));
-        self.complete(open, true).map(|fates| {
-            let kept = |fate| match fate {
-                Fate::Kept(plan) => Some(plan),
-                Fate::Postponed(..) => None,
-            };
-            fates.into_iter().filter_map(kept).collect()
-        })
+        let open = self.ledger.open_promises()?;
+        self.tail = tail(&self.ledger, &self.folders, open.is_empty())?;
+        self.taken = open.iter().filter_map(|(_, plan)| plan.letter_file()).collect();
+        if !open.is_empty() {
+            self.context.say(&format!("finishing {} commands that were interrupted", open.len()));
+        }
+        let fates = self.complete(open, true)?;
+        self.is_unfinished = false;
+        let kept = |fate| match fate {
+            Fate::Kept(plan) => Some(plan),
+            Fate::Postponed(..) => None,
+        };
+        Ok(fates.into_iter().filter_map(kept).collect())
     }
 
     /// Carries out a group of plans that touch different paths.
@@ -92,6 +109,7 @@ impl<'a> Desk<'a> {
     pub(crate) fn commit(&mut self, plans: Vec<Plan>) -> Result<Vec<Fate>, Failure> {
         let mut ready = Vec::with_capacity(plans.len());
         let mut fates = Vec::new();
+        self.is_unfinished = true;
         let rows = match self.promise(plans, &mut ready, &mut fates) {
             Ok(rows) => rows,
             Err(failure) => {
@@ -103,6 +121,7 @@ impl<'a> Desk<'a> {
             }
         };
         fates.extend(self.complete(rows.into_iter().zip(ready).collect(), false)?);
+        self.is_unfinished = false;
         Ok(fates)
     }
 
@@ -229,8 +248,7 @@ impl<'a> Desk<'a> {
         for (_, plan) in &kept {
             self.tidy(plan)?;
         }
-        let rows: Vec<i64> = kept.iter().map(|(row, _)| *row).collect();
-        self.ledger.settle(&rows, &self.tail)?;
+        self.ledger.settle(&kept, &self.tail)?;
         self.taken.clear();
         fates.extend(kept.into_iter().map(|(_, plan)| Fate::Kept(plan)));
         Ok(fates)
@@ -240,7 +258,7 @@ impl<'a> Desk<'a> {
     fn keep(&mut self, row: i64, plan: Plan, again: bool) -> Result<Fate, Failure> {
         let mut plan = plan;
         if let Planned::Execute(execution) = &plan.outcome {
-            match self.apply(execution, again) {
+            match self.apply(execution, again)? {
                 Ok(()) => {}
                 Err(Stop::Refused(refusal)) => {
                     self.abandon(&plan);
@@ -250,7 +268,7 @@ impl<'a> Desk<'a> {
                 }
                 Err(Stop::Transient(why)) => {
                     self.abandon(&plan);
-                    self.ledger.withdraw(row, plan.accepts.as_ref().map(|it| it.0.as_str()))?;
+                    self.ledger.withdraw(row, &plan)?;
                     return Ok(Fate::Postponed(plan, why));
                 }
             }
@@ -267,26 +285,38 @@ impl<'a> Desk<'a> {
         Ok(Fate::Kept(plan))
     }
 
-    /// Applies every change of an execution, or puts every one back.
-    fn apply(&mut self, execution: &Execution, again: bool) -> Result<(), Stop> {
-        // Opened in any case: tidying up takes it too.
-        self.tree(&execution.target).map_err(stop)?;
+    /// Applies every change of an execution, or puts every one back. The outer error is that neither
+    /// was possible: the promise stays open.
+    fn apply(&mut self, execution: &Execution, again: bool) -> Result<Result<(), Stop>, Failure> {
+        let stuck = |fault: Fault| {
+            Failure::new(Exit::Unavailable, format!("finish {}, or put it back", execution.id))
+                .because(fault)
+                .hint(format!("nothing goes on until {} is as it was", execution.target))
+        };
+        // Opened in any case: tidying up takes it too. Before a crash some of it may have been done.
+        match self.tree(&execution.target) {
+            Ok(_) => {}
+            Err(fault) if again => return Err(stuck(fault)),
+            Err(fault) => return Ok(Err(stop(fault))),
+        }
         if again && self.was_finished(execution) {
-            return Ok(());
+            return Ok(Ok(()));
         }
         let changes = changes(execution);
-        let tree = self.tree(&execution.target).map_err(stop)?;
+        let tree = self.tree(&execution.target).map_err(stuck)?;
         for (at, change) in changes.iter().enumerate() {
             if let Err(fault) = apply_one(tree, change, again) {
                 for change in changes.iter().take(at + 1).rev() {
                     // A file somebody edited since is theirs; the others go back.
-                    let _theirs = tree.undo(change).is_err();
+                    if let Err(fault @ Fault::Io { .. }) = tree.undo(change) {
+                        return Err(stuck(fault));
+                    }
                 }
                 remove_made(tree, &execution.made);
-                return Err(stop(fault));
+                return Ok(Err(stop(fault)));
             }
         }
-        Ok(())
+        Ok(Ok(()))
     }
 
     /// Whether the result is there, byte for byte: then all of it was visible before the crash, and
@@ -351,12 +381,19 @@ impl<'a> Desk<'a> {
         if self.tail.offset < self.segment_limit {
             return Ok(());
         }
-        let segment = self.tail.segment + 1;
-        let aside = segment_name(segment);
-        self.folders
-            .logs
-            .rename(OsStr::new("bridge.log"), OsStr::new(&aside))
-            .or_fail(Exit::Unavailable, format!("set the log aside as {aside}"))?;
+        let logs = &self.folders.logs;
+        let mut segment = self.tail.segment + 1;
+        let doing = |segment| format!("set the log aside as {}", segment_name(segment));
+        // A run that died just behind the rename below set one aside and did not note it.
+        while logs
+            .look(OsStr::new(&segment_name(segment)))
+            .or_fail(Exit::Unavailable, doing(segment))?
+            .is_some()
+        {
+            segment += 1;
+        }
+        logs.rename(OsStr::new("bridge.log"), OsStr::new(&segment_name(segment)))
+            .or_fail(Exit::Unavailable, doing(segment))?;
         self.tail = Tail {
             hash: self.tail.hash.clone(),
             offset: 0,

@@ -37,6 +37,8 @@ pub(crate) struct Engine<'a> {
     retries: BTreeMap<String, RetryRow>,
     high_water: Timestamp,
     working: Working,
+    /// Ids that were tried, or still wait to be, in this pass.
+    tried: HashSet<String>,
     /// Files that were passed over, told once.
     passed_over: HashSet<u64>,
 }
@@ -91,12 +93,19 @@ impl Batch {
                 || self.above.contains(path)
                 || above(path).any(|folder| self.touched.contains(folder))
         };
-        plan.accepts.as_ref().is_some_and(|(id, _)| self.ids.contains(id))
+        plan.accepts.as_ref().is_some_and(|(id, _)| self.holds_evidence_of(id))
             || match depends {
                 Depends::Nothing => false,
                 Depends::Paths(paths) => paths.iter().any(touches),
                 Depends::Target => !self.touched.is_empty(),
             }
+    }
+
+    /// Whether a plan of the batch leaves evidence under a name that this id would use.
+    fn holds_evidence_of(&self, id: &str) -> bool {
+        self.ids.contains(id)
+            || self.ids.contains(&format!("{id}.integrity"))
+            || id.strip_suffix(".integrity").is_some_and(|id| self.ids.contains(id))
     }
 
     fn add(&mut self, plan: Plan, depends: Depends) {
@@ -132,6 +141,7 @@ impl<'a> Engine<'a> {
             retries,
             high_water,
             working,
+            tried: HashSet::new(),
             passed_over: HashSet::new(),
         })
     }
@@ -147,6 +157,8 @@ impl<'a> Engine<'a> {
         self.desk.reopen()?;
         self.raise_time()?;
         let mut pass = Pass::default();
+        self.recover(&mut pass)?;
+        self.tried.clear();
         self.held(&mut pass)?;
         let listed = observe::inbound(&self.desk.folders.commands)
             .or_fail(Exit::Unavailable, "list commands/")?;
@@ -169,6 +181,7 @@ impl<'a> Engine<'a> {
         }
         self.commit(&mut batch, &mut pass)?;
         self.working.done().or_fail(Exit::Unavailable, "note the end of the pass")?;
+        self.forget_retries()?;
         pass.retrying = self.retries.len();
         Ok(pass)
     }
@@ -231,20 +244,44 @@ impl<'a> Engine<'a> {
         if !exhausted.is_empty() {
             fates.extend(self.desk.commit(exhausted)?);
         }
-        let mut settled = false;
-        for fate in fates {
-            if let Fate::Kept(plan) = fate {
-                self.tell(&plan);
-                let id = plan.accepts.as_ref().map(|it| &it.0);
-                settled |= id.is_some_and(|id| self.retries.remove(id).is_some());
-                pass.kept.push(plan);
-            }
-        }
-        if settled {
-            self.write_retries()?;
-        }
+        let kept = fates.into_iter().filter_map(|fate| match fate {
+            Fate::Kept(plan) => Some(plan),
+            Fate::Postponed(..) => None,
+        });
+        self.note_kept(kept.collect(), pass)?;
         self.high_water = self.high_water.max(self.context.host.now());
         self.desk.rotate_log()
+    }
+
+    fn note_kept(&mut self, kept: Vec<Plan>, pass: &mut Pass) -> Result<(), Failure> {
+        let mut settled = false;
+        for plan in kept {
+            self.tell(&plan);
+            let id = plan.accepts.as_ref().map(|it| &it.0);
+            settled |= id.is_some_and(|id| self.retries.remove(id).is_some());
+            pass.kept.push(plan);
+        }
+        if settled { self.write_retries() } else { Ok(()) }
+    }
+
+    /// Finishes a group that failed half way in an earlier pass.
+    fn recover(&mut self, pass: &mut Pass) -> Result<(), Failure> {
+        let recovered = self.desk.recover()?;
+        self.note_kept(recovered, pass)
+    }
+
+    /// Drops retries of commands that were not there any more in this pass, or refused since.
+    fn forget_retries(&mut self) -> Result<(), Failure> {
+        let gone: Vec<String> =
+            self.retries.keys().filter(|id| !self.tried.contains(*id)).cloned().collect();
+        if gone.is_empty() {
+            return Ok(());
+        }
+        for id in gone {
+            self.desk.ledger.forget_retry(&id)?;
+            self.retries.remove(&id);
+        }
+        self.write_retries()
     }
 
     fn tell(&self, plan: &Plan) {
@@ -334,6 +371,7 @@ impl<'a> Engine<'a> {
         if let Err(refusal) = self.admit(&accepted, batch)? {
             return self.refuse(arrival, Some((id, None)), &refusal);
         }
+        self.tried.insert(id.clone());
         if let Some(row) = self.retries.get(&id).filter(|row| row.next > self.context.host.now()) {
             return Ok(Considered::Waiting(row.next));
         }
@@ -349,7 +387,7 @@ impl<'a> Engine<'a> {
         }
         let seen = self.desk.ledger.seen(id)?;
         let exists = self.desk.folders.has_evidence(id);
-        let exists = exists.or_fail(Exit::Unavailable, "look into archive/ and results/")?;
+        let exists = exists.or_fail(Exit::Unavailable, "look for evidence of this id")?;
         Ok(decide::uniqueness(id, &accepted.content, seen, exists))
     }
 
@@ -489,6 +527,7 @@ impl<'a> Engine<'a> {
     fn held(&mut self, pass: &mut Pass) -> Result<(), Failure> {
         let decisions = self.desk.ledger.decisions()?;
         for row in self.desk.ledger.held()? {
+            self.tried.insert(row.id.clone());
             let decision = decisions.iter().find(|it| it.id == row.id);
             let waiting =
                 self.retries.get(&row.id).is_some_and(|it| it.next > self.context.host.now());
@@ -563,6 +602,7 @@ impl<'a> Engine<'a> {
         self.desk.reopen()?;
         self.raise_time()?;
         let mut pass = Pass::default();
+        self.recover(&mut pass)?;
         self.held(&mut pass)?;
         Ok(pass)
     }

@@ -146,10 +146,6 @@ impl Plan {
                 why
             ])?;
         }
-        if let Some(id) = &self.releases {
-            tx.prepare_cached("DELETE FROM held WHERE id = ?1")?.execute([id])?;
-            tx.prepare_cached("DELETE FROM decisions WHERE id = ?1")?.execute([id])?;
-        }
         if let Some((id, _)) = &self.accepts {
             tx.prepare_cached("DELETE FROM retries WHERE id = ?1")?.execute([id])?;
         }

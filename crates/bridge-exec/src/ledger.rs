@@ -31,6 +31,9 @@ const SCHEMA: &str = "
 /// The version of the tables above.
 const VERSION: i64 = 1;
 
+/// The fact that says that a new ledger has learnt what the evidence knows.
+const REBUILT: &str = "rebuilt";
+
 /// An open ledger.
 #[derive(Debug)]
 pub(crate) struct Ledger {
@@ -83,15 +86,16 @@ pub(crate) struct RetryRow {
 }
 
 impl Ledger {
-    /// Opens the ledger in `folder` and makes it if it is missing; tells whether it was made.
+    /// Opens the ledger in `folder` and makes it if it is missing; tells whether it has yet to learn
+    /// what the evidence knows ([`Ledger::note_seen`]).
     pub(crate) fn open(host: &Host, folder: &Path) -> Result<(Self, bool), Failure> {
         let path = folder.join("ledger.db");
         let doing = || format!("open the ledger {}", path.display());
         host.make_dir(folder, 0o750).or_fail(Exit::Unavailable, doing())?;
-        let is_new = host.look(&path).or_fail(Exit::Unavailable, doing())?.is_none();
         let db = Connection::open(&path).or_fail(Exit::Unavailable, doing())?;
         let ledger = Self { db, path };
         ledger.prepare().map_err(|err| ledger.failure("open", err))?;
+        let is_new = ledger.fact(REBUILT)?.is_none();
         Ok((ledger, is_new))
     }
 
@@ -118,8 +122,10 @@ impl Ledger {
         self.db.pragma_update(None, "synchronous", "FULL")?;
         let found: i64 = self.db.pragma_query_value(None, "user_version", |row| row.get(0))?;
         if found != VERSION {
-            self.db.execute_batch(SCHEMA)?;
-            self.db.pragma_update(None, "user_version", VERSION)?;
+            // In one step: whoever looks at the same time finds all of it or nothing.
+            self.db.execute_batch(&format!(
+                "BEGIN IMMEDIATE; {SCHEMA} PRAGMA user_version = {VERSION}; COMMIT;"
+            ))?;
         }
         Ok(())
     }
@@ -164,6 +170,7 @@ impl Ledger {
                 tx.prepare_cached("INSERT OR IGNORE INTO seen VALUES (?1, ?2)")?
                     .execute(params![id, content.as_slice()])?;
             }
+            set_fact(&tx, REBUILT, "1")?;
             tx.commit()
         })();
         self.doing("write", noted)
@@ -205,8 +212,10 @@ impl Ledger {
         self.doing("write", amended)
     }
 
-    /// Takes a promise back entirely, the used id included: nothing of it was done.
-    pub(crate) fn withdraw(&mut self, row: i64, id: Option<&str>) -> Result<(), Failure> {
+    /// Takes a promise back entirely, the used id included: nothing of it was done. The id of a held
+    /// command stays used.
+    pub(crate) fn withdraw(&mut self, row: i64, plan: &Plan) -> Result<(), Failure> {
+        let id = plan.accepts().filter(|_| plan.releases.is_none()).map(|it| it.0);
         let withdrawn = (|| {
             let tx = self.db.transaction()?;
             tx.execute("DELETE FROM journal WHERE seq = ?1", [row])?;
@@ -221,12 +230,17 @@ impl Ledger {
     /// Drops kept promises and notes where the audit log ends now.
     ///
     /// Not flushed: after a power failure the promises are kept once more, which changes nothing.
-    pub(crate) fn settle(&mut self, rows: &[i64], tail: &Tail) -> Result<(), Failure> {
+    pub(crate) fn settle(&mut self, kept: &[(i64, Plan)], tail: &Tail) -> Result<(), Failure> {
         let settled = (|| {
             self.db.pragma_update(None, "synchronous", "NORMAL")?;
             let tx = self.db.transaction()?;
-            for row in rows {
+            for (row, plan) in kept {
                 tx.prepare_cached("DELETE FROM journal WHERE seq = ?1")?.execute([row])?;
+                // Only now: a promise about a held command may be withdrawn until it is kept.
+                if let Some(id) = &plan.releases {
+                    tx.prepare_cached("DELETE FROM held WHERE id = ?1")?.execute([id])?;
+                    tx.prepare_cached("DELETE FROM decisions WHERE id = ?1")?.execute([id])?;
+                }
             }
             set_fact(&tx, "tail_hash", &tail.hash)?;
             set_fact(&tx, "tail_offset", &tail.offset.to_string())?;
@@ -390,6 +404,12 @@ impl Ledger {
                 .collect::<rusqlite::Result<Vec<_>>>()
             });
         self.doing("read", rows)
+    }
+
+    /// Drops what is known of earlier attempts.
+    pub(crate) fn forget_retry(&mut self, id: &str) -> Result<(), Failure> {
+        let gone = self.db.execute("DELETE FROM retries WHERE id = ?1", [id]);
+        self.doing("write", gone).map(drop)
     }
 
     /// Notes an attempt, durably.

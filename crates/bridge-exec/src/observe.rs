@@ -50,8 +50,12 @@ impl Folders {
 
     /// Whether evidence of this id lies about already.
     pub(crate) fn has_evidence(&self, id: &str) -> Result<bool, Fault> {
-        let name = json_name(id);
-        Ok(self.archive.look(&name)?.is_some() || self.results.look(&name)?.is_some())
+        let there =
+            |folder: &Folder, name: &str| folder.look(OsStr::new(name)).map(|it| it.is_some());
+        Ok(there(&self.archive, &format!("{id}.json"))?
+            || there(&self.results, &format!("{id}.json"))?
+            || there(&self.results, &format!("{id}.integrity.json"))?
+            || there(&self.diffs, &format!("{id}.patch"))?)
     }
 }
 

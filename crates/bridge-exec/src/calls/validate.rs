@@ -68,11 +68,12 @@ fn unique(
 ) -> Result<Result<(), Refusal>, Failure> {
     let id = &accepted.dated.command.id;
     let seen = ledger.map(|it| it.seen(id)).transpose()?.flatten();
-    let exists = [surroundings.root.archived(id), surroundings.root.result(id)]
+    let root = &surroundings.root;
+    let exists = [root.archived(id), root.result(id), root.integrity(id), root.diff(id)]
         .iter()
         .try_fold(false, |any, path| {
             Ok::<_, std::io::Error>(any || context.host.look(path)?.is_some())
         })
-        .or_fail(Exit::Unavailable, "look into archive/ and results/");
+        .or_fail(Exit::Unavailable, "look for evidence of this id");
     Ok(decide::uniqueness(id, &accepted.content, seen, exists?))
 }

@@ -37,8 +37,8 @@ pub(crate) fn run(
         }
         (BTreeSet::from([id.to_owned()]), None)
     } else {
-        let entries = log(&context.host, &root, &mut differences)?;
-        tail(context, &root, &mut differences)?;
+        let (entries, last) = log(&context.host, &root, &mut differences)?;
+        tail(context, &root, &last, &mut differences)?;
         let logged = entries.iter().filter(|it| it.result == "ok").map(|it| it.id.clone());
         let mut ids: BTreeSet<String> = logged.collect();
         ids.extend(on_disk(&context.host, &root)?);
@@ -58,17 +58,19 @@ pub(crate) fn run(
 /// Every id that left a file in archive/, results/ or diffs/.
 fn on_disk(host: &Host, root: &Root) -> Result<BTreeSet<String>, Failure> {
     let mut ids = BTreeSet::new();
-    for (folder, endings) in [
-        ("archive", &[".json"][..]),
-        ("results", &[".integrity.json", ".json"]),
-        ("diffs", &[".patch"]),
-    ] {
+    for (folder, ending) in [("archive", ".json"), ("results", ".json"), ("diffs", ".patch")] {
         let path = root.path().join(folder);
         let names =
             host.names(&path).or_fail(Exit::Unavailable, format!("list {}", path.display()))?;
-        for name in names.iter().filter_map(|name| name.to_str()) {
-            let id = endings.iter().find_map(|ending| name.strip_suffix(ending));
-            ids.extend(id.filter(|id| decide::id_is_sound(id)).map(str::to_owned));
+        let stems: BTreeSet<&str> =
+            names.iter().filter_map(|name| name.to_str()?.strip_suffix(ending)).collect();
+        for stem in &stems {
+            // `x.integrity` is the integrity file of x, or the result of an id that ends like this.
+            let of = stem
+                .strip_suffix(".integrity")
+                .filter(|_| folder == "results" && !stems.contains(&*format!("{stem}.integrity")));
+            let id = of.unwrap_or(stem);
+            ids.extend(Some(id).filter(|id| decide::id_is_sound(id)).map(str::to_owned));
         }
     }
     Ok(ids)
@@ -110,8 +112,12 @@ fn read(host: &Host, path: &Path) -> Result<Vec<u8>, String> {
     host.read_plain(path, LARGEST).map(|it| it.1).map_err(|err| err.to_string())
 }
 
-/// Re-checks every segment of the audit log, oldest first.
-fn log(host: &Host, root: &Root, differences: &mut Vec<String>) -> Result<Vec<Entry>, Failure> {
+/// Re-checks every segment of the audit log, oldest first; returns its entries and the last hash.
+fn log(
+    host: &Host,
+    root: &Root,
+    differences: &mut Vec<String>,
+) -> Result<(Vec<Entry>, String), Failure> {
     let mut prev = GENESIS.to_owned();
     let mut entries = Vec::new();
     for name in segments(host, root)? {
@@ -135,7 +141,7 @@ fn log(host: &Host, root: &Root, differences: &mut Vec<String>) -> Result<Vec<En
             }
         }
     }
-    Ok(entries)
+    Ok((entries, prev))
 }
 
 fn segments(host: &Host, root: &Root) -> Result<Vec<String>, Failure> {
@@ -157,7 +163,12 @@ fn segments(host: &Host, root: &Root) -> Result<Vec<String>, Failure> {
 
 /// Compares the end of the log with what the ledger knows, if it is at hand: a chain alone does not
 /// show that its last lines were cut off.
-fn tail(context: &Context, root: &Root, differences: &mut Vec<String>) -> Result<(), Failure> {
+fn tail(
+    context: &Context,
+    root: &Root,
+    last: &str,
+    differences: &mut Vec<String>,
+) -> Result<(), Failure> {
     let Some(ledger) = Ledger::look(&context.host, &state_folder(&context.home, root))? else {
         return Ok(());
     };
@@ -166,11 +177,8 @@ fn tail(context: &Context, root: &Root, differences: &mut Vec<String>) -> Result
             .say("an executor is at work or was interrupted: the end of the log is not compared");
         return Ok(());
     }
-    let Some(Tail { hash, offset, .. }) = ledger.tail()? else { return Ok(()) };
-    let text = read(&context.host, &root.log()).unwrap_or_default();
-    let text = String::from_utf8_lossy(&text);
-    let last = text.lines().last().unwrap_or_default();
-    if offset > 0 && !last.ends_with(&format!(",\"hash\":\"{hash}\"}}")) {
+    let Some(Tail { hash, .. }) = ledger.tail()? else { return Ok(()) };
+    if last != hash {
         differences.push(format!("logs/bridge.log: its last line is not the one with hash {hash}"));
     }
     Ok(())

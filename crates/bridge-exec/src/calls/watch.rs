@@ -13,7 +13,6 @@ use sha2::{Digest, Sha256};
 use crate::args::{Args, WatchArgs};
 use crate::documents::Done;
 use crate::engine::Engine;
-use crate::journal::Plan;
 use crate::open::Surroundings;
 
 pub(crate) fn run(
@@ -26,7 +25,7 @@ pub(crate) fn run(
     let poke = surroundings.state.join("poke");
     let host = &context.host;
     host.make_dir(&poke, 0o750).or_fail(Exit::Unavailable, format!("make {}", poke.display()))?;
-    let (engine, recovered) = surroundings.engine(args, context)?;
+    let (mut engine, recovered) = surroundings.engine(args, context)?;
     banner(&surroundings, &engine, watch, context);
     let commands = surroundings.root.commands();
     let mut watcher = host
@@ -40,8 +39,7 @@ pub(crate) fn run(
         if watch.publish {
             threads.spawn(|| bridge_publish::rounds(context, root, settings, &stop, |_| {}));
         }
-        let reopen = || surroundings.engine(args, context);
-        let done = rounds(engine, reopen, &mut watcher, &stop, context);
+        let done = rounds(&mut engine, &mut watcher, &stop, context);
         stop.ask();
         done
     })? + recovered.len();
@@ -51,29 +49,17 @@ pub(crate) fn run(
 }
 
 /// Passes over commands/ until somebody asks to stop; returns how many commands ended.
-fn rounds<'a>(
-    engine: Engine<'a>,
-    reopen: impl Fn() -> Result<(Engine<'a>, Vec<Plan>), Failure>,
+fn rounds(
+    engine: &mut Engine<'_>,
     watcher: &mut Watcher,
     stop: &Stop,
     context: &Context,
 ) -> Result<usize, Failure> {
     let host = &context.host;
     let rescan = Duration::from_secs(engine.judge.settings.rescan_seconds.into());
-    let mut engine = Some(engine);
     let mut done = 0;
     loop {
-        let round = match &mut engine {
-            Some(engine) => engine.pass(),
-            // What was promised before the trouble is finished first.
-            None => reopen().and_then(|(mut opened, recovered)| {
-                done += recovered.len();
-                let pass = opened.pass();
-                engine = Some(opened);
-                pass
-            }),
-        };
-        let again_in = match round {
+        let again_in = match engine.pass() {
             Ok(pass) => {
                 done += pass.kept.len();
                 host.tell_manager(&format!("STATUS={done} commands, {} waiting", pass.retrying));
@@ -85,7 +71,6 @@ fn rounds<'a>(
             }
             // The bridge's own folders or ledger: nothing is lost, a person may have to look.
             Err(failure) if failure.exit == Exit::Unavailable => {
-                engine = None;
                 failure.lines().iter().for_each(|line| context.say(line));
                 host.tell_manager(&format!("STATUS={failure}"));
                 rescan
