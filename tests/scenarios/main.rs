@@ -6,7 +6,15 @@
 )]
 
 mod chain;
+mod disk;
 mod every_reason;
 mod failing_calls;
+mod foreign_changes;
+mod held;
 mod interrupted;
 mod killed;
+mod memory;
+mod one_at_a_time;
+mod racing_links;
+mod restless_clients;
+mod version_two;

@@ -134,7 +134,7 @@ impl Bridge {
 
     /// Drops a file as clients do: written elsewhere, then renamed.
     pub fn drop_in(&self, name: &str, bytes: &[u8]) {
-        let temp = self.base.join("tmp/inbound");
+        let temp = self.root.join(".inbound");
         fs::write(&temp, bytes).unwrap();
         fs::rename(&temp, self.root.join("commands").join(name)).unwrap();
     }

@@ -13,18 +13,21 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::Path;
+use std::time::Duration;
 
 use bridge::audit::{self, GENESIS};
 use bridge::evidence::to_bytes;
 use bridge::layout::Root;
 use bridge::reason::Refusal;
-use confined_fs::{Change, Fault, Folder, RelPath, Side, Tree};
+use confined_fs::{Change, Fault, Folder, ListedKind, RelPath, Side, Tree};
 use ops_core::cli::Context;
 use ops_core::failure::{Exit, Failure, OrFail};
+use ops_core::host::Host;
+use sha2::{Digest, Sha256};
 
 use crate::decide::outcome::{converted, letter_file};
 use crate::decide::stage::Stop;
-use crate::journal::{Execution, Plan, Planned, PlannedChange};
+use crate::journal::{Execution, Inbound, Plan, Planned, PlannedChange};
 use crate::ledger::{Ledger, Tail};
 use crate::observe::{Folders, json_name, stop};
 
@@ -58,12 +61,15 @@ impl<'a> Desk<'a> {
     pub(crate) fn open(
         context: &'a Context,
         root: &'a Root,
-        ledger: Ledger,
+        mut ledger: Ledger,
         segment_limit: u64,
     ) -> Result<(Self, Vec<Plan>), Failure> {
         let folders = Folders::open(root)?;
-        folders.commands.restore().or_fail(Exit::Unavailable, "tidy up commands/")?;
         let tail = tail(&ledger, &folders, false)?;
+        if ledger.tail()?.is_none() {
+            // Before the first promise: its line, once written, must not be taken for an earlier one.
+            ledger.settle(&[], &tail)?;
+        }
         let (trees, taken) = (BTreeMap::new(), BTreeSet::new());
         let is_unfinished = true;
         let mut desk = Self {
@@ -168,13 +174,14 @@ impl<'a> Desk<'a> {
     fn stage_target(&mut self, execution: &Execution) -> Result<Vec<String>, Stop> {
         let mut made: Vec<RelPath> = Vec::new();
         let changes = changes(execution);
+        let host = &self.context.host;
         let tree = self.tree(&execution.target).map_err(stop)?;
         for (at, change) in changes.iter().enumerate() {
             match tree.prepare(change) {
                 Ok(folders) => made.extend(folders),
                 Err(fault) => {
                     for change in changes.iter().take(at) {
-                        let _kept = tree.finish(change).is_err();
+                        let _kept = persistently(host, || tree.finish(change)).is_err();
                     }
                     made.iter().rev().for_each(|it| drop(tree.remove_empty_dir(it)));
                     return Err(stop(fault));
@@ -224,7 +231,7 @@ impl<'a> Desk<'a> {
             && let Some(tree) = self.trees.get(&execution.target)
         {
             for change in &changes(execution) {
-                let _kept = tree.finish(change).is_err();
+                let _kept = persistently(&self.context.host, || tree.finish(change)).is_err();
             }
             remove_made(tree, &execution.made);
         }
@@ -303,12 +310,14 @@ impl<'a> Desk<'a> {
             return Ok(Ok(()));
         }
         let changes = changes(execution);
+        let host = &self.context.host;
         let tree = self.tree(&execution.target).map_err(stuck)?;
         for (at, change) in changes.iter().enumerate() {
             if let Err(fault) = apply_one(tree, change, again) {
                 for change in changes.iter().take(at + 1).rev() {
                     // A file somebody edited since is theirs; the others go back.
-                    if let Err(fault @ Fault::Io { .. }) = tree.undo(change) {
+                    let undone = persistently(host, || tree.undo(change));
+                    if let Err(fault @ Fault::Io { .. }) = undone {
                         return Err(stuck(fault));
                     }
                 }
@@ -434,14 +443,16 @@ impl<'a> Desk<'a> {
             && let Some(tree) = self.trees.get(&execution.target)
         {
             for change in changes(execution) {
-                if let Err(fault @ Fault::Io { .. }) = tree.finish(&change) {
+                let finished = persistently(&self.context.host, || tree.finish(&change));
+                if let Err(fault @ Fault::Io { .. }) = finished {
                     return Err(failed(fault));
                 }
             }
         }
         if let Some(inbound) = &plan.inbound {
             let name = OsString::from_vec(inbound.name.0.to_vec());
-            self.folders.commands.remove_if(&name, inbound.inode).map_err(failed)?;
+            let is_it = |folder: &Folder, name: &OsStr| is_it(inbound, folder, name);
+            self.folders.commands.remove_if(&name, is_it).map_err(failed)?;
         }
         match &plan.releases {
             Some(id) => self.folders.held.remove(&json_name(id)).map_err(failed),
@@ -451,7 +462,7 @@ impl<'a> Desk<'a> {
 
     fn tree(&mut self, target: &str) -> Result<&Tree, Fault> {
         if !self.trees.contains_key(target) {
-            self.trees.insert(target.to_owned(), Tree::open(Path::new(target))?);
+            self.trees.insert(target.to_owned(), Tree::open_resolved(Path::new(target))?);
         }
         self.trees.get(target).ok_or_else(|| Fault::Denied(format!("{target} is not open")))
     }
@@ -462,6 +473,23 @@ impl<'a> Desk<'a> {
         self.folders = Folders::open(self.root)?;
         Ok(())
     }
+}
+
+/// Whether a name still leads to the very file that was judged: what a client wrote since, over it or
+/// into it, is another document.
+fn is_it(inbound: &Inbound, folder: &Folder, name: &OsStr) -> Result<bool, Fault> {
+    let Some(now) = folder.look(name)? else { return Ok(false) };
+    if now.inode != inbound.inode {
+        return Ok(false);
+    }
+    if now.kind != ListedKind::File || (now.modified_ns, now.size) == inbound.written {
+        return Ok(true);
+    }
+    let (hash, size) = &inbound.read;
+    let read = folder.read(name, size.saturating_add(1))?;
+    Ok(read.is_some_and(|(_, bytes)| {
+        bytes.len() as u64 == *size && Sha256::digest(&bytes)[..] == hash.0[..]
+    }))
 }
 
 /// The name of a log that was set aside.
@@ -486,9 +514,21 @@ fn apply_one(tree: &Tree, change: &Change, again: bool) -> Result<(), Fault> {
 
 /// Whether no file is left on the old side of its change.
 fn is_all_after(execution: &Execution) -> bool {
-    let Ok(tree) = Tree::open(Path::new(&execution.target)) else { return false };
+    let Ok(tree) = Tree::open_resolved(Path::new(&execution.target)) else { return false };
     let on_the_old_side = |change: &Change| matches!(tree.state(change), Ok(Side::Before) | Err(_));
     !changes(execution).iter().any(on_the_old_side)
+}
+
+/// Does what has to be done while somebody may be swapping folders for links: tries again for a
+/// tenth of a second. A link that stays has taken the files out of the tree, and out of reach.
+fn persistently(host: &Host, act: impl Fn() -> Result<(), Fault>) -> Result<(), Fault> {
+    for _ in 0..100 {
+        match act() {
+            Err(Fault::Symlink(_)) => host.pause(Duration::from_millis(1)),
+            outcome => return outcome,
+        }
+    }
+    act()
 }
 
 fn remove_made(tree: &Tree, made: &[String]) {

@@ -12,10 +12,11 @@ use bridge::document::{self, Document, Signer};
 use bridge::evidence::{Retry, to_bytes};
 use bridge::reason::{Reason, Refusal};
 use bridge::settings::Settings;
-use confined_fs::{Listed, ListedKind};
+use confined_fs::{Fault, Listed, ListedKind};
 use ops_core::cli::Context;
 use ops_core::failure::{Exit, Failure, OrFail};
 use ops_core::time::{Timestamp, rfc3339};
+use sha2::{Digest, Sha256};
 
 use crate::act::{Desk, Fate};
 use crate::decide::outcome::{self, Accepted, Letter};
@@ -26,6 +27,9 @@ use crate::judge::{Judge, Rehearsed, Turned};
 use crate::ledger::{Decision, HeldRow, RetryRow};
 use crate::observe::{self, Arrival, shown};
 use crate::working::Working;
+
+/// When a file in commands/ that could not be read is looked at again.
+const UNREADABLE: Duration = Duration::from_secs(1);
 
 /// A running executor.
 #[derive(Debug)]
@@ -62,7 +66,7 @@ enum Considered {
     Young(Duration),
     Waiting(Timestamp),
     Ready { plan: Box<Plan>, depends: Depends },
-    Postpone { accepted: Box<Accepted>, why: String },
+    Postpone { accepted: Box<Accepted>, arrival: Box<Arrival>, why: String },
 }
 
 /// What a plan was judged by.
@@ -173,7 +177,7 @@ impl<'a> Engine<'a> {
                 self.commit(&mut batch, &mut pass)?;
                 considered = self.consider(file, &batch)?;
             }
-            self.take(considered, file, &mut batch, &mut pass)?;
+            self.take(considered, &mut batch, &mut pass)?;
             let group = &self.settings.group;
             if batch.plans.len() >= group.commands || batch.bytes >= group.bytes {
                 self.commit(&mut batch, &mut pass)?;
@@ -189,7 +193,6 @@ impl<'a> Engine<'a> {
     fn take(
         &mut self,
         considered: Considered,
-        file: &Listed,
         batch: &mut Batch,
         pass: &mut Pass,
     ) -> Result<(), Failure> {
@@ -204,13 +207,15 @@ impl<'a> Engine<'a> {
             }
             Considered::Waiting(until) => sooner(pass, self.until(until)),
             Considered::Ready { plan, depends } => batch.add(*plan, depends),
-            Considered::Postpone { accepted, why } => {
-                let inbound = inbound(file);
+            Considered::Postpone { accepted, arrival, why } => {
                 let id = accepted.dated.command.id.clone();
                 if let Some(refusal) = self.postpone(&id, &why)? {
-                    let Some(arrival) = self.read(file) else { return Ok(()) };
-                    let plan =
-                        self.refuse_accepted(&accepted, &arrival, &refusal, Some(inbound))?;
+                    let plan = self.refuse_accepted(
+                        &accepted,
+                        &arrival,
+                        &refusal,
+                        Some(inbound(&arrival)),
+                    )?;
                     batch.add(plan, Depends::Nothing);
                 } else if let Some(row) = self.retries.get(&id) {
                     let wait = self.until(row.next);
@@ -312,9 +317,22 @@ impl<'a> Engine<'a> {
             }
             return Ok(Considered::Nothing);
         }
-        let deaths =
-            self.working.begin(file).or_fail(Exit::Unavailable, "note what is being worked on")?;
-        let Some(arrival) = self.read(file) else { return Ok(Considered::Nothing) };
+        let now = self.context.host.now();
+        let deaths = self
+            .working
+            .begin(file, now)
+            .or_fail(Exit::Unavailable, "note what is being worked on")?;
+        let arrival = match self.read(file) {
+            Ok(Some(arrival)) => arrival,
+            Ok(None) => return Ok(Considered::Nothing),
+            Err(fault) => {
+                // It was replaced meanwhile, or cannot be read: that is no reason to stop for others.
+                if self.passed_over.insert(file.inode) {
+                    self.context.say(&format!("commands/{}: {fault}", shown(&file.name)));
+                }
+                return Ok(Considered::Young(UNREADABLE));
+            }
+        };
         if deaths >= self.settings.retries.attempts {
             return self.refuse_unverified(&arrival, &outcome::deadly(deaths));
         }
@@ -335,24 +353,12 @@ impl<'a> Engine<'a> {
         })
     }
 
-    /// Reads a file; `None` when whoever dropped it took it away again, or it cannot be read: one
-    /// file must not hold up the others.
-    fn read(&mut self, file: &Listed) -> Option<Arrival> {
+    /// Reads one file; `None` when it has gone. What is not a regular file reads as empty.
+    fn read(&self, file: &Listed) -> Result<Option<Arrival>, Fault> {
         if file.kind != ListedKind::File {
-            return Some(Arrival { listed: file.clone(), bytes: vec![] });
+            return Ok(Some(Arrival { listed: file.clone(), bytes: vec![] }));
         }
-        let cap = self.settings.max_command_bytes;
-        observe::read(&self.desk.folders.commands, file, cap).unwrap_or_else(|fault| {
-            self.pass_over(file, &format!("{fault}: left alone"));
-            None
-        })
-    }
-
-    /// Tells once that a file is left where it is.
-    fn pass_over(&mut self, file: &Listed, why: &str) {
-        if self.passed_over.insert(file.inode) {
-            self.context.say(&format!("commands/{}: {why}", shown(&file.name)));
-        }
+        observe::read(&self.desk.folders.commands, file, self.settings.max_command_bytes)
     }
 
     fn judge(&mut self, arrival: &Arrival, batch: &Batch) -> Result<Considered, Failure> {
@@ -375,7 +381,7 @@ impl<'a> Engine<'a> {
         if let Some(row) = self.retries.get(&id).filter(|row| row.next > self.context.host.now()) {
             return Ok(Considered::Waiting(row.next));
         }
-        self.execute(&accepted, arrival, clock, Some(inbound(&arrival.listed)))
+        self.execute(&accepted, arrival, clock, Some(inbound(arrival)))
     }
 
     /// The uniqueness layer: past it, the id counts as used.
@@ -408,7 +414,8 @@ impl<'a> Engine<'a> {
                 return Ok(Considered::Ready { plan: Box::new(plan), depends: Depends::Target });
             }
             Err(Stop::Transient(why)) => {
-                return Ok(Considered::Postpone { accepted: Box::new(accepted.clone()), why });
+                let (accepted, arrival) = (Box::new(accepted.clone()), Box::new(arrival.clone()));
+                return Ok(Considered::Postpone { accepted, arrival, why });
             }
         };
         let Rehearsed { staged, validated, target, hold } = rehearsed;
@@ -435,7 +442,7 @@ impl<'a> Engine<'a> {
         verified: Option<(String, Option<[u8; 32]>)>,
         refusal: &Refusal,
     ) -> Result<Considered, Failure> {
-        let inbound = Some(inbound(&arrival.listed));
+        let inbound = Some(inbound(arrival));
         let plan = self.letter(arrival, verified, refusal, inbound, None)?;
         Ok(Considered::Ready { plan: Box::new(plan), depends: Depends::Nothing })
     }
@@ -617,8 +624,14 @@ fn signer(row: &HeldRow, document: &Document) -> Signer {
     }
 }
 
-fn inbound(listed: &Listed) -> Inbound {
-    Inbound { name: listed.name.as_bytes().to_vec().into(), inode: listed.inode }
+fn inbound(arrival: &Arrival) -> Inbound {
+    let listed = &arrival.listed;
+    Inbound {
+        name: listed.name.as_bytes().to_vec().into(),
+        inode: listed.inode,
+        written: (listed.modified_ns, listed.size),
+        read: (Sha256::digest(&arrival.bytes).to_vec().into(), arrival.bytes.len() as u64),
+    }
 }
 
 fn no_file(name: &str, size: usize) -> Listed {

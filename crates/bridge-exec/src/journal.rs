@@ -32,6 +32,11 @@ pub(crate) struct Inbound {
     pub(crate) name: Blob,
     /// Its inode: a newer file of the same name is another matter.
     pub(crate) inode: u64,
+    /// When it was last written, nanoseconds since the epoch, and how long it was.
+    pub(crate) written: (i128, u64),
+    /// SHA-256 of what was read of it, and how many bytes that was; a file that was written since is
+    /// still the same one if it holds the same.
+    pub(crate) read: (Blob, u64),
 }
 
 /// What a promise is about.

@@ -29,7 +29,7 @@ impl Folders {
     /// Opens them all; missing evidence folders are made.
     pub(crate) fn open(root: &Root) -> Result<Self, Failure> {
         let doing = || format!("open the bridge root {}", root.path().display());
-        let tree = Tree::open(root.path()).or_fail(Exit::Unavailable, doing())?;
+        let tree = Tree::open_resolved(root.path()).or_fail(Exit::Unavailable, doing())?;
         let open = |name: &str| {
             let path = RelPath::parse(name).or_fail(Exit::Internal, doing())?;
             tree.folder(&path, true)
@@ -65,7 +65,7 @@ pub(crate) fn json_name(stem: &str) -> OsString {
 }
 
 /// A file that was dropped into commands/.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Arrival {
     pub(crate) listed: Listed,
     /// At most one byte more than the cap; empty for what is not a regular file.
@@ -105,7 +105,13 @@ pub(crate) fn target(
     target: &Target,
 ) -> Result<Result<OpenTarget, String>, Failure> {
     let named = root.path().join(target.path.as_deref().unwrap_or("."));
-    let path = match host.resolve(&named) {
+    // Links above the target are the operator's business; the target itself must be a folder, so that
+    // nobody who can replace it decides where commands write.
+    let resolved = match (named.parent(), named.file_name()) {
+        (Some(parent), Some(name)) => host.resolve(parent).map(|parent| parent.join(name)),
+        _ => host.resolve(&named),
+    };
+    let path = match resolved {
         Ok(path) => path,
         Err(err) => return Ok(Err(format!("target {name} ({}): {err}", named.display()))),
     };
@@ -126,7 +132,7 @@ pub(crate) fn target(
     let set = |list: &[String]| globs(list).or_fail(Exit::Config, format!("use target {name}"));
     let allow = if target.allow.is_empty() { None } else { Some(set(&target.allow)?) };
     let rules = PathRules { is_root, allow, deny: set(&target.deny)? };
-    Ok(Tree::open(&path)
+    Ok(Tree::open_resolved(&path)
         .map(|tree| OpenTarget { tree, path, rules })
         .map_err(|fault| format!("target {name}: {fault}")))
 }

@@ -63,6 +63,14 @@ impl Tree {
         Ok(Self { root: root_fd })
     }
 
+    /// Opens a tree by an absolute path without links: one that somebody put there since the path was
+    /// resolved is not followed but a fault.
+    pub fn open_resolved(root: &Path) -> Result<Self, Fault> {
+        let shown = root.display().to_string();
+        let failed = |errno| Fault::from_errno(errno, "open", &shown);
+        Ok(Self { root: sys::open_root_resolved(root).map_err(failed)? })
+    }
+
     /// Reads a file of at most `limit` bytes (and at most [`LARGEST`]), following nothing.
     ///
     /// Anything but a regular file with one link is a fault, as is a larger one.

@@ -84,9 +84,9 @@ pub(crate) fn decide(
     let outcome = match surroundings.lock(&context.host) {
         Ok(_locks) => {
             drop(ledger);
-            let (mut engine, _) = surroundings.engine(args, context)?;
+            let (mut engine, recovered) = surroundings.engine(args, context)?;
             let pass = engine.pass_over_held()?;
-            pass.kept.iter().find(|plan| plan.entry.id == id).map(|plan| Row {
+            recovered.iter().chain(&pass.kept).find(|plan| plan.entry.id == id).map(|plan| Row {
                 id: id.to_owned(),
                 result: plan.entry.result.clone(),
                 reason: plan.entry.reason,

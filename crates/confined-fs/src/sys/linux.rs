@@ -17,6 +17,19 @@ pub(crate) fn open_root(path: &Path) -> Result<OwnedFd> {
     retry_on_intr(|| fs::open(path, flags, Mode::empty()))
 }
 
+/// Opens the root itself, following no link at all on the way.
+pub(crate) fn open_root_resolved(path: &Path) -> Result<OwnedFd> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let resolve = ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
+    for _ in 1..OPEN_ATTEMPTS {
+        match fs::openat2(fs::CWD, path, flags, Mode::empty(), resolve) {
+            Err(Errno::AGAIN | Errno::INTR) => {}
+            outcome => return outcome,
+        }
+    }
+    fs::openat2(fs::CWD, path, flags, Mode::empty(), resolve)
+}
+
 /// Opens a folder beneath another, as a place for `*at` calls.
 pub(crate) fn open_folder(root: BorrowedFd<'_>, path: &str) -> Result<OwnedFd> {
     open_beneath(root, path, OFlags::PATH | OFlags::DIRECTORY, Mode::empty())

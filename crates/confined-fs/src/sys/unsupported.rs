@@ -11,6 +11,10 @@ pub(crate) fn open_root(_: &Path) -> Result<OwnedFd> {
     Err(Errno::NOSYS)
 }
 
+pub(crate) fn open_root_resolved(_: &Path) -> Result<OwnedFd> {
+    Err(Errno::NOSYS)
+}
+
 pub(crate) fn open_folder(_: BorrowedFd<'_>, _: &str) -> Result<OwnedFd> {
     Err(Errno::NOSYS)
 }
