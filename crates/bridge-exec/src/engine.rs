@@ -327,9 +327,7 @@ impl<'a> Engine<'a> {
             Ok(None) => return Ok(Considered::Nothing),
             Err(fault) => {
                 // It was replaced meanwhile, or cannot be read: that is no reason to stop for others.
-                if self.passed_over.insert(file.inode) {
-                    self.context.say(&format!("commands/{}: {fault}", shown(&file.name)));
-                }
+                self.pass_over(file, &fault.to_string());
                 return Ok(Considered::Young(UNREADABLE));
             }
         };
@@ -351,6 +349,13 @@ impl<'a> Engine<'a> {
             let why = "the executor failed on it; please report this document's shape";
             self.refuse_unverified(&arrival, &Refusal::new(Reason::Internal, why))
         })
+    }
+
+    /// Tells once that a file is left where it is.
+    fn pass_over(&mut self, file: &Listed, why: &str) {
+        if self.passed_over.insert(file.inode) {
+            self.context.say(&format!("commands/{}: {why}", shown(&file.name)));
+        }
     }
 
     /// Reads one file; `None` when it has gone. What is not a regular file reads as empty.
