@@ -42,8 +42,8 @@ const STEPS: &[(&str, usize)] = &[
     ("ftruncate", 1),
     ("syncfs", 1),
     ("fdatasync", 1),
-    ("pwrite64", 3),
-    ("write", 3),
+    ("pwrite64", 5),
+    ("write", 5),
 ];
 
 #[test]

@@ -2,6 +2,7 @@
 //! ever touched.
 
 use std::fs;
+use std::ops::Range;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -33,28 +34,31 @@ fn swapping(folder: &Path, outside: &Path, work: impl FnOnce()) {
     fs::remove_file(&link).unwrap();
 }
 
+/// Files that commands change.
+fn lay_out(folder: &Path) {
+    fs::create_dir_all(folder.join("deep")).unwrap();
+    for at in 0..300 {
+        for (file, text) in [("old", "old\n"), ("move", "move\n")] {
+            fs::write(folder.join(format!("deep/{file}-{at}")), text).unwrap();
+        }
+    }
+}
+
 /// A folder that must stay as it is, full of names that commands use.
 fn outside(bridge: &Bridge) -> std::path::PathBuf {
     let outside = bridge.root.parent().unwrap().join("outside");
-    fs::create_dir_all(outside.join("deep")).unwrap();
-    for at in 0..300 {
-        fs::write(outside.join(format!("deep/old-{at}")), "old\n").unwrap();
-    }
+    lay_out(&outside);
     fs::write(outside.join("bridge.log"), "kept\n").unwrap();
     outside
 }
 
-fn commands(bridge: &Bridge, name: &str, folder: &str, target: &str) -> Vec<String> {
-    let id = |at: usize| format!("{name}-{at:03}");
-    (0..300)
+fn commands(bridge: &Bridge, range: Range<usize>, folder: &str, target: &str) -> Vec<String> {
+    let id = |at: usize| format!("swap-{at:03}");
+    range
         .map(|at| {
             let path = |file: &str| format!("{folder}deep/{file}-{at}");
             let ops = [write(&path("new"), "new\n"), write(&path("old"), "new\n")];
             let ops = [&ops[..], &[moved(&path("move"), &path("moved"))]].concat();
-            fs::create_dir_all(bridge.work.join(folder).join("deep")).unwrap();
-            for (file, text) in [("old", "old\n"), ("move", "move\n")] {
-                fs::write(bridge.work.join(path(file)), text).unwrap();
-            }
             bridge.submit(&Document::new(&id(at), &ops).with("/target", target));
             id(at)
         })
@@ -69,7 +73,8 @@ fn a_folder_swapped_inside_the_target_leads_nobody_out() {
     });
     let outside = outside(&bridge);
     let before = snapshot(&outside, &[]);
-    let ids = commands(&bridge, "swap", "dir/", "WORK");
+    lay_out(&bridge.work.join("dir"));
+    let ids = commands(&bridge, 0..300, "dir/", "WORK");
     swapping(&bridge.work.join("dir"), &outside, || {
         for _ in 0..5 {
             let ran = bridge.run(&["once", "--quiet"]);
@@ -110,9 +115,10 @@ fn a_target_swapped_for_a_link_is_not_followed() {
         });
         let outside = outside(&bridge);
         let before = snapshot(&outside, &[]);
-        commands(&bridge, "swap", "", target);
+        lay_out(&bridge.work);
         swapping(&bridge.work, &outside, || {
-            for _ in 0..5 {
+            for at in 0..6 {
+                commands(&bridge, at * 20..at * 20 + 20, "", target);
                 let ran = bridge.run(&["once", "--quiet"]);
                 assert!([0, 1, 69].contains(&ran.code), "{ran:?}");
             }
