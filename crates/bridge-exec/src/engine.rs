@@ -167,7 +167,9 @@ impl<'a> Engine<'a> {
         let listed = observe::inbound(&self.desk.folders.commands)
             .or_fail(Exit::Unavailable, "list commands/")?;
         let mut batch = Batch::default();
+        let mut progress = self.context.progress("commands", listed.len());
         for file in &listed {
+            progress.step();
             let mut considered = self.consider(file, &batch)?;
             if let Considered::Ready { plan, depends } = &considered
                 && batch.clashes(plan, depends)

@@ -12,6 +12,7 @@ use clap::{Args, Parser};
 use crate::config;
 use crate::failure::{Exit, Failure};
 use crate::host::Host;
+use crate::progress::Progress;
 use crate::record::{Open, Run, Status};
 use crate::redact::Redactor;
 use crate::report::Report;
@@ -81,7 +82,12 @@ impl Context {
     pub fn new(name: &'static str, host: Host, common: &Common) -> Result<Self, Failure> {
         let configs = config::source(&host, common.configs.as_deref());
         let home = home(&host, common.home.as_deref())?;
-        let verbosity = if common.quiet { 0 } else { common.verbose.saturating_add(1) };
+        let asked = host.env("AIOPS_LOG").and_then(|it| it.to_str()).map(|it| level(it, name));
+        let verbosity = match (common.quiet, common.verbose) {
+            (true, _) => 0,
+            (false, 0) => asked.unwrap_or(1),
+            (false, more) => more.saturating_add(1),
+        };
         Ok(Self { host, configs, home, verbosity, name, redactor: Arc::default() })
     }
 
@@ -93,6 +99,12 @@ impl Context {
     /// Passes a text through the redactor.
     pub fn clean(&self, text: &str) -> String {
         self.redactor.lock().unwrap_or_else(PoisonError::into_inner).clean(text)
+    }
+
+    /// Progress of `total` steps on standard error: only on a terminal, only after a second, never
+    /// with `--quiet`.
+    pub fn progress(&self, what: &'static str, total: usize) -> Progress {
+        Progress::new(what, total, self.verbosity > 0)
     }
 
     /// Tells a person something on standard error, unless `--quiet`.
@@ -245,6 +257,30 @@ fn open_record<C: Command>(context: &Context, action: String) -> Result<Open, Fa
     Open::begin(&context.host, &context.home, run)
 }
 
+/// How much an env-filter (`info`, `bridge-exec=debug,warn`) asks this binary to say: the most
+/// specific directive counts, the last among equals; what is not a level counts as `info`.
+fn level(filter: &str, name: &str) -> u8 {
+    let (mut own, mut general) = (None, None);
+    for directive in filter.split(',').map(str::trim).filter(|it| !it.is_empty()) {
+        let (target, level) = match directive.split_once('=') {
+            Some((target, level)) => (Some(target), level),
+            None => (None, directive),
+        };
+        let level = match level.to_ascii_lowercase().as_str() {
+            "off" | "error" | "warn" => 0,
+            "debug" => 2,
+            "trace" => 3,
+            _ => 1,
+        };
+        match target {
+            None => general = Some(level),
+            Some(target) if target.replace('_', "-") == name => own = Some(level),
+            Some(_) => {}
+        }
+    }
+    own.or(general).unwrap_or(1)
+}
+
 fn home(host: &Host, asked: Option<&Path>) -> Result<PathBuf, Failure> {
     if let Some(home) = asked.map(Path::to_path_buf).or(host.env("AIOPS_HOME").map(Into::into)) {
         return Ok(home);
@@ -267,6 +303,25 @@ fn home(host: &Host, asked: Option<&Path>) -> Result<PathBuf, Failure> {
 mod tests {
     use super::*;
     use crate::time::Timestamp;
+
+    #[test]
+    fn an_env_filter_sets_how_much_is_said() {
+        for (filter, want) in [
+            ("", 1),
+            ("info", 1),
+            ("warn", 0),
+            ("off", 0),
+            ("debug", 2),
+            ("TRACE", 3),
+            ("bridge_exec=debug", 2),
+            ("warn,bridge-exec=trace", 3),
+            ("bridge-exec=off,debug", 0),
+            ("notify=trace", 1),
+            ("nonsense", 1),
+        ] {
+            assert_eq!(level(filter, "bridge-exec"), want, "{filter}");
+        }
+    }
 
     #[test]
     fn the_home_folder_is_the_one_asked_for_else_by_environment() {

@@ -7,6 +7,7 @@ pub mod cli;
 pub mod config;
 pub mod failure;
 pub mod host;
+pub mod progress;
 pub mod record;
 pub mod redact;
 pub mod report;

@@ -44,7 +44,9 @@ pub(crate) fn run(
         ids.extend(on_disk(&context.host, &root)?);
         (ids, Some(entries.len()))
     };
+    let mut progress = context.progress("outcomes", ids.len());
     for id in &ids {
+        progress.step();
         check(&context.host, &root, id, &mut differences);
     }
     Ok(Box::new(Verification {
