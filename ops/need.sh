@@ -9,6 +9,12 @@ need_rust() {
     printf 'Rust %s or newer is needed: install it with rustup (see the Rust project'\''s site), then run this again.\n' "$wanted" >&2
     exit 69
   fi
+  # With another HOME, rustup no longer finds its toolchains; they lie beside its cargo.
+  local beside
+  beside=$(dirname "$(dirname "$(dirname "$(command -v cargo)")")")/.rustup
+  if [ -z "${RUSTUP_HOME:-}" ] && [ -d "$beside" ] && ! cargo --version >/dev/null 2>&1; then
+    export RUSTUP_HOME=$beside
+  fi
   local found
   found=$(rustc --version | cut -d' ' -f2)
   if [ "$(printf '%s\n%s\n' "$wanted" "${found%%-*}" | sort -V | head -n 1)" != "$wanted" ]; then
