@@ -16,7 +16,7 @@ import time
 
 HERE = pathlib.Path(__file__).resolve().parent
 SECRET = "bench-secret-that-guards-nothing"
-TEXT = "".join(f"line {n:02} of a file that a command writes, as text of some length\n" for n in range(8))
+TEXT = "".join(f"line {n:02} of a file that a command writes, of some length\n" for n in range(9))
 
 
 class Skipped(Exception):

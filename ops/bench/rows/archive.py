@@ -34,9 +34,9 @@ def measure(bench):
         return costs["rival_full"][-1] / costs["rival_empty"][-1]
 
     samples = bench.alternate(ours=ours, rival=rival)
-    notes = {f"{name}_ms": round(statistics.median(costs[name]), 3) for name in costs if name != "start"}
-    notes["once_with_one_command_empty_ms"] = round(statistics.median(costs["start"][0::2]), 1)
-    notes["once_with_one_command_full_ms"] = round(statistics.median(costs["start"][1::2]), 1)
+    starts = costs.pop("start")
+    costs |= {"start_with_one_empty": starts[0::2], "start_with_one_full": starts[1::2]}
+    notes = {f"{name}_ms": round(statistics.median(ms), 3) for name, ms in costs.items()}
     line = Line(
         what=f"one more after {archived:,} ids",
         unit="x",

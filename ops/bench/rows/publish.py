@@ -63,7 +63,7 @@ def measure(bench):
         bench.quiet()
         stream = root.base / "stream"
         write_stream(root.root, ids, stream)
-        script = 'git "$@" fast-import --quiet <"$0" && git push -q origin HEAD:main'
+        script = 'git "$@" fast-import --quiet --date-format=now <"$0" && git push -q origin HEAD:main'
         seconds, _ = bench.call("sh", "-c", script, stream, *SAFE, cwd=root.root)
         check(remote, count)
         return seconds
@@ -88,7 +88,7 @@ def write_stream(root, ids, path):
     with open(path, "wb") as stream:
         for at, ident in enumerate(ids):
             message = f"bridge: results {ident} (exit=0)".encode()
-            stream.write(b"commit HEAD\ncommitter bench <bench@example.invalid> now\n".replace(b"HEAD", b"refs/heads/main"))
+            stream.write(b"commit refs/heads/main\ncommitter bench <bench@example.invalid> now\n")
             stream.write(b"data %d\n%s\n" % (len(message), message))
             if at == 0:
                 stream.write(b"from refs/heads/main^0\n")
