@@ -21,6 +21,12 @@ case " $* " in
 *" --help "* | *" -h "*) exec "${drive[@]}" --help ;;
 esac
 
+cd "$root"
+# shellcheck source=ops/need.sh
+. ops/need.sh
+need_rust
+need_packages cc:gcc git:git python3:python3
+
 needs=$("${drive[@]}" --needs "$@")
 packages=()
 while IFS= read -r package; do

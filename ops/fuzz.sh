@@ -35,6 +35,12 @@ if (($# > 0)); then
   shift
 fi
 
+cd "$root"
+# shellcheck source=ops/need.sh
+. ops/need.sh
+need_rust
+need_packages c++:g++
+
 known=()
 for file in "$root"/fuzz/fuzz_targets/*.rs; do
   [[ -e $file ]] || fail 69 "no targets in fuzz/fuzz_targets"
