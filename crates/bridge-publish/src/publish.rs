@@ -5,6 +5,9 @@
 //! run understands: objects are flushed before `refs/aiops/publish` names them, that is set before
 //! the push, `refs/aiops/synced` after it, `refs/aiops/inbound` after documents were delivered.
 
+mod refusals;
+
+use std::cell::Cell;
 use std::time::Duration;
 
 use bridge::layout::Root;
@@ -17,16 +20,13 @@ use ops_core::host::{Host, Stop};
 use crate::act::branch::{self, Followed, Head};
 use crate::act::commits::{Builder, Made};
 use crate::act::inbound;
-use crate::act::remote::{Fetched, Remote};
+use crate::act::remote::{Fetched, Pushed, Remote};
 use crate::act::sign::Signer;
 use crate::decide::ground::{self, Compare, Ground, Known};
 use crate::decide::plan;
-use crate::observe::{conflict, disk, history};
+use crate::observe::{disk, history};
 use crate::report::{Commit, Published};
-use crate::repository::{BRANCH, INBOUND, PUBLISH, REMOTE, Repository, SYNCED};
-
-/// How many paths a message lists.
-const LISTED: usize = 10;
+use crate::repository::{BRANCH, INBOUND, PUBLISH, Repository, SYNCED};
 
 /// Publishes all there is. `stop` ends the waiting between attempts.
 ///
@@ -47,30 +47,30 @@ pub fn publish_once(
     let _lock = lock.map_err(|busy| busy.failure("bridge-publish"))?;
     repository.recover(host)?;
     let signer = Signer::configured(host, &repository)?;
-    let run = Run { host, root, settings, repository: &repository, signer: signer.as_ref() };
-    let place = format!("{}/{}", settings.remote, settings.branch);
-    let mut published = Published { place, ..Published::default() };
-    let mut failed = 0;
-    loop {
-        match run.round(&mut published)? {
-            Round::Done => break,
-            Round::More => failed = 0,
-            Round::Failed(why) => {
-                failed += 1;
-                let random = u64::from_ne_bytes(host.random());
-                let pause = Duration::from_millis(settings.retries.delay_ms(failed, random));
-                if failed >= settings.retries.attempts || stop.wait(pause) {
-                    return Err(run.waiting(&why, failed));
-                }
-                context
-                    .tell(2, &format!("{why}; attempt {failed} of {}", settings.retries.attempts));
-            }
+    let run = Run {
+        context,
+        host,
+        root,
+        settings,
+        repository: &repository,
+        signer: signer.as_ref(),
+        slice: Cell::new(usize::MAX),
+    };
+    let mut published = Published::new(format!("{}/{}", settings.remote, settings.branch));
+    let done = run.rounds(&mut published, stop);
+    if done.is_err() {
+        // The report is not printed then, but documents did arrive.
+        for name in &published.inbound {
+            context.say(&format!("inbound: commands/{name}"));
+        }
+        for what in &published.left_out {
+            context.say(&format!("left out: {what}"));
         }
     }
     for note in &published.notes {
         context.tell(2, note);
     }
-    Ok(published)
+    done.map(|()| published)
 }
 
 /// How a round ended.
@@ -85,14 +85,38 @@ enum Round {
 
 /// What a run works with.
 struct Run<'a> {
+    context: &'a Context,
     host: &'a Host,
     root: &'a Root,
     settings: &'a Publish,
     repository: &'a Repository,
     signer: Option<&'a Signer>,
+    /// How many commits are pushed at once: fewer, after that took too long.
+    slice: Cell<usize>,
 }
 
 impl Run<'_> {
+    fn rounds(&self, published: &mut Published, stop: &Stop) -> Result<(), Failure> {
+        let retries = &self.settings.retries;
+        let mut failed = 0;
+        loop {
+            match self.round(published)? {
+                Round::Done => return Ok(()),
+                Round::More => failed = 0,
+                Round::Failed(why) => {
+                    failed += 1;
+                    let random = u64::from_ne_bytes(self.host.random());
+                    let pause = Duration::from_millis(retries.delay_ms(failed, random));
+                    if failed >= retries.attempts || stop.wait(pause) {
+                        return Err(self.waiting(&why, failed));
+                    }
+                    let left = retries.attempts - failed;
+                    self.context.tell(2, &format!("{why}; trying again, {left} times at most"));
+                }
+            }
+        }
+    }
+
     fn round(&self, published: &mut Published) -> Result<Round, Failure> {
         let remote =
             Remote { host: self.host, repository: self.repository, settings: self.settings };
@@ -104,34 +128,56 @@ impl Run<'_> {
             Fetched::Tip(tip) => Some(tip),
             Fetched::NoBranch | Fetched::Unreachable(_) => None,
         };
-        if let Some(tip) = tip {
+        if let Some(against) = tip.or(ground.on) {
             let checked_out = if let Head::On(commit) = head { commit } else { None };
-            self.refuse_conflicts(ground.compare, tip, checked_out)?;
+            self.refuse_conflicts(ground.compare, against, checked_out)?;
+        }
+        if let Some(tip) = tip {
             self.receive(tip, published)?;
         }
-        let made = self.build(&ground, head != Head::Elsewhere)?;
-        note(published, &made.notes);
-        if let Fetched::Unreachable(why) = fetched {
-            self.follow(&made, published)?;
-            return Ok(Round::Failed(why));
-        }
-        if made.tip != tip
-            && let Some(ours) = made.tip
+        let made = self.build(&ground, head != Head::Elsewhere, published)?;
+        add(&mut published.left_out, &made.left_out);
+        let ended = match fetched {
+            Fetched::Unreachable(why) => Round::Failed(why),
+            _ if made.tip == tip => Round::Done,
+            _ => self.push(&remote, &made, tip, published)?,
+        };
+        if matches!(ended, Round::Done)
+            && let Some(tip) = made.tip
         {
-            let many = made.commits.len() >= 16;
-            if let Err(why) = remote.push(ours, many)? {
-                self.follow(&made, published)?;
+            self.repository.set(self.host, SYNCED, tip)?;
+            published.remote_tip = Some(tip.to_string());
+        }
+        self.follow(&made, published);
+        Ok(if made.is_cut && matches!(ended, Round::Done) { Round::More } else { ended })
+    }
+
+    /// Pushes what the remote does not have, oldest first, as much as goes at once.
+    fn push(
+        &self,
+        remote: &Remote<'_>,
+        made: &Made,
+        tip: Option<ObjectId>,
+        published: &mut Published,
+    ) -> Result<Round, Failure> {
+        let mut waiting = history::chain(&self.repository.git, made.tip, tip)?;
+        waiting.retain(|id| Some(*id) != tip);
+        waiting.reverse();
+        let slice = self.slice.get().min(waiting.len());
+        let (now, later) = waiting.split_at(slice);
+        let Some(last) = now.last() else { return Ok(Round::Done) };
+        match remote.push(*last, slice >= 16)? {
+            Pushed::Arrived => {}
+            Pushed::Refused(why) => return Ok(Round::Failed(why)),
+            Pushed::TooSlow(why) => {
+                self.slice.set((slice / 2).max(1));
                 return Ok(Round::Failed(why));
             }
-            let arrived = history::chain(&self.repository.git, Some(ours), tip)?;
-            self.count(published, &arrived, tip)?;
         }
-        if let Some(ours) = made.tip {
-            self.repository.set(SYNCED, ours)?;
-            published.remote_tip = Some(ours.to_string());
-        }
-        self.follow(&made, published)?;
-        Ok(if made.is_cut { Round::More } else { Round::Done })
+        self.repository.set(self.host, SYNCED, *last)?;
+        published.remote_tip = Some(last.to_string());
+        self.count(published, now)?;
+        Ok(if later.is_empty() { Round::Done } else { Round::More })
     }
 
     fn known(&self, fetched: &Fetched) -> Result<Known, Failure> {
@@ -153,54 +199,6 @@ impl Run<'_> {
         Ok(Known { remote, chain, shared, synced, tracking })
     }
 
-    fn refuse_conflicts(
-        &self,
-        compare: Compare,
-        tip: ObjectId,
-        head: Option<ObjectId>,
-    ) -> Result<(), Failure> {
-        let git = &self.repository.git;
-        let paths = conflict::paths(self.host, git, self.root.path(), compare, tip, head)?;
-        if paths.is_empty() {
-            return Ok(());
-        }
-        let mut listed: Vec<&str> = paths.iter().map(String::as_str).take(LISTED).collect();
-        let more = format!("and {} more", paths.len().saturating_sub(LISTED));
-        if paths.len() > LISTED {
-            listed.push(&more);
-        }
-        let Publish { remote, branch, .. } = self.settings;
-        let hint = match compare {
-            Compare::Disk => format!(
-                "this root meets {remote}/{branch} for the first time and lacks what is there: \
-                 git pull in the root, or publish to another branch"
-            ),
-            Compare::Since(_) | Compare::Nothing => format!(
-                "revert that commit on {remote}/{branch}; to accept the branch as it is, remove \
-                 our memory of it: git update-ref -d {SYNCED}; git update-ref -d {PUBLISH}"
-            ),
-        };
-        Err(Failure::new(
-            Exit::Unavailable,
-            "publish: the remote has evidence that is not of this root",
-        )
-        .because(listed.join("\n"))
-        .hint(hint))
-    }
-
-    fn branch_is_gone(&self) -> Failure {
-        let Publish { remote, branch, .. } = self.settings;
-        Failure::new(
-            Exit::Unavailable,
-            format!("publish: {remote} has no branch {branch} any more"),
-        )
-        .because("it had one that evidence was published to".to_owned())
-        .hint(format!(
-            "git push {remote} {SYNCED}:refs/heads/{branch} puts it back; to start anew: \
-                 git update-ref -d {SYNCED}; git update-ref -d {PUBLISH}"
-        ))
-    }
-
     /// Delivers inbound documents.
     fn receive(&self, tip: ObjectId, published: &mut Published) -> Result<(), Failure> {
         let from = self.repository.commit_at(INBOUND)?;
@@ -209,12 +207,17 @@ impl Run<'_> {
         }
         let delivered = inbound::deliver(self.host, self.repository, self.root, from, tip)?;
         published.inbound.extend(delivered.names);
-        note(published, &delivered.notes);
-        self.repository.set(INBOUND, tip)
+        add(&mut published.notes, &delivered.notes);
+        self.repository.set(self.host, INBOUND, tip)
     }
 
     /// Makes what is not in the ground's tree yet, durable and remembered.
-    fn build(&self, ground: &Ground, is_attached: bool) -> Result<Made, Failure> {
+    fn build(
+        &self,
+        ground: &Ground,
+        is_attached: bool,
+        published: &mut Published,
+    ) -> Result<Made, Failure> {
         let git = &self.repository.git;
         // While another branch is checked out, files that are not there were not removed.
         let removals = is_attached && ground.compare != Compare::Disk && ground.on.is_some();
@@ -228,42 +231,48 @@ impl Run<'_> {
             signer: self.signer,
         };
         let mut made = builder.make(ground.on, &plan)?;
-        made.notes.extend(disk.notes);
+        add(&mut made.left_out, &disk.left_out);
+        add(&mut published.notes, &disk.notes);
         if let Some(tip) = made.tip {
             self.host
                 .sync_file_system(git.common_dir())
                 .or_fail(Exit::Unavailable, "flush the new commits")?;
-            self.repository.set(PUBLISH, tip)?;
+            self.repository.set(self.host, PUBLISH, tip)?;
         }
         Ok(made)
     }
 
-    fn follow(&self, made: &Made, published: &mut Published) -> Result<(), Failure> {
-        let Some(tip) = made.tip else { return Ok(()) };
-        let left_at = self.repository.commit_at(BRANCH)?;
+    /// Lets the local branch follow. Whatever keeps it from that, the evidence is published.
+    fn follow(&self, made: &Made, published: &mut Published) {
+        let Some(tip) = made.tip else { return };
         let root = self.root.path();
-        match branch::follow(self.host, self.repository, root, tip, left_at, &made.placed)? {
-            Followed::Moved => {
+        let followed = self.repository.commit_at(BRANCH).and_then(|left_at| {
+            branch::follow(self.host, self.repository, root, tip, left_at, &made.placed)
+        });
+        let done = match followed {
+            Ok(Followed::Left(why)) => {
+                add(&mut published.notes, &[format!("the local branch was left alone: {why}")]);
+                return;
+            }
+            Ok(Followed::Moved) => {
                 published.branch_moved = true;
-                self.repository.set(BRANCH, tip)
+                self.repository.set(self.host, BRANCH, tip)
             }
-            Followed::There => self.repository.set(BRANCH, tip),
-            Followed::Left(why) => {
-                note(published, &[format!("the local branch was left alone: {why}")]);
-                Ok(())
+            Ok(Followed::There) => self.repository.set(self.host, BRANCH, tip),
+            Err(failure) => Err(failure),
+        };
+        if let Err(failure) = done {
+            for line in failure.lines() {
+                self.context.say(&line);
             }
+            add(&mut published.notes, &[failure.to_string()]);
         }
     }
 
-    /// Counts what arrived on the remote, from its old tip on.
-    fn count(
-        &self,
-        published: &mut Published,
-        arrived: &[ObjectId],
-        until: Option<ObjectId>,
-    ) -> Result<(), Failure> {
+    /// Counts what arrived on the remote.
+    fn count(&self, published: &mut Published, arrived: &[ObjectId]) -> Result<(), Failure> {
         published.pushed = true;
-        for id in arrived.iter().rev().filter(|id| Some(**id) != until) {
+        for id in arrived {
             let subject = history::subject(&self.repository.git, *id)?;
             let is_outcome =
                 subject.starts_with("bridge: results ") || subject.starts_with("bridge: DLQ ");
@@ -272,31 +281,13 @@ impl Run<'_> {
         }
         Ok(())
     }
-
-    fn waiting(&self, why: &str, attempts: u32) -> Failure {
-        let Publish { remote, branch, .. } = self.settings;
-        let at = |name: &str| self.repository.commit_at(name).ok().flatten();
-        let tracking = format!("refs/remotes/{remote}/{branch}");
-        let there = [at(SYNCED), at(REMOTE), at(&tracking)];
-        let chain = history::chain(&self.repository.git, at(PUBLISH), there[0]).unwrap_or_default();
-        let waiting = match chain.iter().take_while(|id| !there.contains(&Some(**id))).count() {
-            1 => "1 commit waits".to_owned(),
-            count => format!("{count} commits wait"),
-        };
-        Failure::new(
-            Exit::Unavailable,
-            format!("publish to {remote}/{branch}, tried {attempts} times"),
-        )
-        .because(why.to_owned())
-        .hint(format!("{waiting} in {PUBLISH}; the next run pushes again"))
-    }
 }
 
 /// Adds what was not said yet: a round that is repeated says the same again.
-fn note(published: &mut Published, notes: &[String]) {
-    for note in notes {
-        if !published.notes.contains(note) {
-            published.notes.push(note.clone());
+fn add(said: &mut Vec<String>, more: &[String]) {
+    for text in more {
+        if !said.contains(text) {
+            said.push(text.clone());
         }
     }
 }

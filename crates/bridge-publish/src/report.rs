@@ -4,12 +4,16 @@ use std::io::{self, Write};
 
 use ops_core::failure::Exit;
 use ops_core::report::Report;
-use serde::Serialize;
-use serde_json::Value;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
-/// What was published.
-#[derive(Clone, Debug, Default, Eq, PartialEq, Serialize)]
+/// What was published: `bridge-publish once`.
+#[derive(Clone, Debug, Default, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
 pub struct Published {
+    /// `aiops.bridge.publish/1`.
+    pub schema: String,
     /// Commits made in this run that are on the remote, oldest first.
     pub commits: Vec<Commit>,
     /// Whether anything was pushed.
@@ -20,6 +24,8 @@ pub struct Published {
     pub inbound: Vec<String>,
     /// Whether the local branch followed.
     pub branch_moved: bool,
+    /// Evidence that cannot be published, and why.
+    pub left_out: Vec<String>,
     /// What a person may want to know besides.
     pub notes: Vec<String>,
     /// `origin/main`, for people.
@@ -31,7 +37,8 @@ pub struct Published {
 }
 
 /// One evidence commit.
-#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
 pub struct Commit {
     /// Its id, 40 hex digits.
     pub oid: String,
@@ -39,7 +46,19 @@ pub struct Commit {
     pub subject: String,
 }
 
+impl Default for Watched {
+    fn default() -> Self {
+        let schema = "aiops.bridge.publish_watch/1".into();
+        Self { schema, rounds: 0, failed: 0, commits: 0 }
+    }
+}
+
 impl Published {
+    /// Nothing yet, to a remote and branch.
+    pub(crate) fn new(place: String) -> Self {
+        Self { schema: "aiops.bridge.publish/1".into(), place, ..Self::default() }
+    }
+
     /// One line for a person.
     pub fn summary(&self) -> String {
         let tip = self.remote_tip.as_deref().and_then(|tip| tip.get(..7)).unwrap_or("no branch");
@@ -67,17 +86,23 @@ impl Report for Published {
         for name in &self.inbound {
             writeln!(out, "inbound: commands/{name}")?;
         }
+        for what in &self.left_out {
+            writeln!(out, "left out: {what}")?;
+        }
         Ok(())
     }
 
     fn json(&self) -> Value {
-        with_schema("aiops.bridge.publish/1", serde_json::to_value(self).unwrap_or_default())
+        json!(self)
     }
 }
 
-/// What a watch did, said when it ends.
-#[derive(Clone, Debug, Default, Eq, PartialEq, Serialize)]
+/// What `bridge-publish watch` did, said when it ends.
+#[derive(Clone, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
 pub struct Watched {
+    /// `aiops.bridge.publish_watch/1`.
+    pub schema: String,
     /// Rounds that published or had nothing to publish.
     pub rounds: u64,
     /// Rounds that failed; each was said when it did.
@@ -92,7 +117,7 @@ impl Report for Watched {
     }
 
     fn write_human(&self, out: &mut dyn Write) -> io::Result<()> {
-        let Self { rounds, failed, commits } = self;
+        let Self { rounds, failed, commits, .. } = self;
         writeln!(
             out,
             "ended as asked: {rounds} rounds, {failed} failed, {commits} commits published"
@@ -100,15 +125,8 @@ impl Report for Watched {
     }
 
     fn json(&self) -> Value {
-        with_schema("aiops.bridge.publish_watch/1", serde_json::to_value(self).unwrap_or_default())
+        json!(self)
     }
-}
-
-fn with_schema(schema: &str, mut value: Value) -> Value {
-    if let Some(object) = value.as_object_mut() {
-        object.insert("schema".into(), schema.into());
-    }
-    value
 }
 
 #[cfg(test)]
@@ -117,7 +135,7 @@ mod tests {
 
     #[test]
     fn the_summary_counts_and_the_document_names_its_schema() {
-        let mut it = Published { place: "origin/main".into(), ..Published::default() };
+        let mut it = Published::new("origin/main".into());
         assert_eq!(it.summary(), "nothing to publish (origin/main no branch)");
         it.remote_tip = Some("abc1234def".into());
         it.pushed = true;

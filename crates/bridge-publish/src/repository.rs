@@ -4,16 +4,16 @@ use std::ffi::OsStr;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use bridge::settings::Publish;
 use gix::ObjectId;
 use gix::open::permissions::{Config, Environment};
 use gix::open::{Options, Permissions};
-use gix::refs::transaction::{LogChange, PreviousValue, RefEdit, RefLog};
-use gix::refs::{FullName, Target};
+use gix::refs::FullName;
 use gix::sec::Permission;
 use ops_core::failure::{Exit, Failure, OrFail};
-use ops_core::host::Host;
+use ops_core::host::{Host, Stop};
 
 /// Where a fetch puts the remote's branch.
 pub(crate) const REMOTE: &str = "refs/aiops/remote";
@@ -26,6 +26,10 @@ pub(crate) const INBOUND: &str = "refs/aiops/inbound";
 /// Where we last left the local branch.
 pub(crate) const BRANCH: &str = "refs/aiops/branch";
 
+/// How often, and how far apart, a lock that a git command holds for a moment is tried.
+const LOCK_TRIES: u32 = 50;
+const LOCK_PAUSE: Duration = Duration::from_millis(10);
+
 /// An opened repository.
 pub(crate) struct Repository {
     pub(crate) git: gix::Repository,
@@ -33,7 +37,6 @@ pub(crate) struct Repository {
     pub(crate) own: PathBuf,
     /// The full name of the published branch, here and there.
     pub(crate) branch: FullName,
-    author: (String, String),
 }
 
 impl Repository {
@@ -70,8 +73,7 @@ impl Repository {
             .map_err(|it| it.hint("mend publish.branch in bridge.yaml"))?;
         let own = git.common_dir().join("ai-ops-runner");
         host.make_dir(&own, 0o750).or_fail(Exit::Unavailable, format!("make {}", own.display()))?;
-        let author = (settings.author_name.clone(), settings.author_email.clone());
-        Ok(Self { git, own, branch, author })
+        Ok(Self { git, own, branch })
     }
 
     /// The commit a reference names, if it exists.
@@ -81,26 +83,30 @@ impl Repository {
         Ok(found.and_then(|it| it.target().try_id().map(ToOwned::to_owned)))
     }
 
-    /// Sets one of the references that are ours alone.
-    pub(crate) fn set(&self, name: &str, to: ObjectId) -> Result<(), Failure> {
+    /// Sets one of the references that are ours alone, durable on return.
+    ///
+    /// Written by hand, under git's own lock: what a killed process leaves of that lock is known
+    /// as ours, and after a power failure the file is never empty, which git could not read.
+    pub(crate) fn set(&self, host: &Host, name: &str, to: ObjectId) -> Result<(), Failure> {
         let doing = || format!("set {name}");
         if self.commit_at(name)? == Some(to) {
             return Ok(());
         }
-        let full = FullName::try_from(name).or_fail(Exit::Internal, doing())?;
-        let log = LogChange {
-            mode: RefLog::AndReference,
-            force_create_reflog: false,
-            message: "bridge-publish".into(),
-        };
-        let edit = RefEdit::update_with_log(full, Target::Object(to), PreviousValue::Any, log);
-        let who = gix::actor::SignatureRef {
-            name: self.author.0.as_str().into(),
-            email: self.author.1.as_str().into(),
-            time: "0 +0000",
-        };
-        self.git.edit_references_as([edit], Some(who)).or_fail(Exit::Unavailable, doing())?;
-        Ok(())
+        let file = self.git.common_dir().join(name);
+        for _ in 0..LOCK_TRIES {
+            if let Some(_held) =
+                Held::take(host, self, &file).or_fail(Exit::Unavailable, doing())?
+            {
+                let line = format!("{to}\n");
+                return host
+                    .replace_file(&file, line.as_bytes(), 0o644)
+                    .or_fail(Exit::Unavailable, doing());
+            }
+            Stop::never().wait(LOCK_PAUSE);
+        }
+        Err(Failure::new(Exit::TryLater, doing())
+            .because(format!("{} exists", lock_of(&file).display()))
+            .hint("a git command is running in the bridge root, or left this behind"))
     }
 
     /// The file that a second name of is our lock on something of git's.
@@ -113,17 +119,23 @@ impl Repository {
         self.git.common_dir().join(below(self.branch.as_bstr()))
     }
 
-    /// Puts a whole file in place of another; flushing is the caller's. The temporary name lies in
-    /// our own folder, so that a crash leaves nothing in the work tree or among git's files.
+    /// Puts a whole file in place of another. The temporary name lies in our own folder, so that a
+    /// crash leaves nothing in the work tree or among git's files. If it is to be `durable`, its
+    /// content is before the name changes: after a power failure it is the old file or the new.
     pub(crate) fn install(
         &self,
         host: &Host,
         to: &Path,
         bytes: &[u8],
         mode: u32,
+        durable: bool,
     ) -> io::Result<()> {
         let temp = self.own.join("next");
-        host.replace_file_unsynced(&temp, bytes, mode)?;
+        if durable {
+            host.replace_file(&temp, bytes, mode)?;
+        } else {
+            host.replace_file_unsynced(&temp, bytes, mode)?;
+        }
         match host.rename(&temp, to) {
             Err(err) if err.kind() == io::ErrorKind::CrossesDevices => {
                 host.replace_file_unsynced(to, bytes, mode)
@@ -156,7 +168,42 @@ impl Repository {
         }
         let refs = self.git.common_dir().join("refs/aiops");
         sweep(host, &refs, "", ".lock").or_fail(Exit::Unavailable, doing())?;
-        sweep(host, &self.own, ".aiops-", ".tmp").or_fail(Exit::Unavailable, doing())
+        for folder in [&refs, &self.own] {
+            sweep(host, folder, ".aiops-", ".tmp").or_fail(Exit::Unavailable, doing())?;
+        }
+        Ok(())
+    }
+}
+
+/// A lock of git's, held as a second name of our mark: a file of that inode is known as ours even
+/// after a crash, and nobody else's is ever taken away.
+pub(crate) struct Held<'a> {
+    host: &'a Host,
+    path: PathBuf,
+}
+
+impl<'a> Held<'a> {
+    pub(crate) fn take(
+        host: &'a Host,
+        repository: &Repository,
+        of: &Path,
+    ) -> io::Result<Option<Self>> {
+        let path = lock_of(of);
+        if let Some(folder) = path.parent() {
+            host.make_dir(folder, 0o755)?;
+        }
+        match host.hard_link(&repository.mark(), &path) {
+            Ok(()) => Ok(Some(Self { host, path })),
+            Err(err) if err.kind() == io::ErrorKind::AlreadyExists => Ok(None),
+            Err(err) => Err(err),
+        }
+    }
+}
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        // A lock that stays is known by its inode in the next run.
+        let _stays = self.host.remove_file(&self.path).is_err();
     }
 }
 

@@ -26,6 +26,8 @@ pub fn schemas() -> Vec<(&'static str, Schema)> {
         ("bridge.submitted.schema.json", schema_for!(submit::Submitted)),
         ("bridge.signed.schema.json", schema_for!(submit::Signed)),
         ("bridge.canonical.schema.json", schema_for!(submit::Canonical)),
+        ("bridge.publish.schema.json", schema_for!(bridge_publish::Published)),
+        ("bridge.publish_watch.schema.json", schema_for!(bridge_publish::Watched)),
         ("bridge.report.schema.json", schema_for!(report::Summary)),
         ("bridge.smoke.schema.json", schema_for!(submit::Smoke)),
         ("run.schema.json", schema_for!(ops_core::record::Run)),
@@ -36,6 +38,7 @@ pub fn schemas() -> Vec<(&'static str, Schema)> {
 pub fn commands() -> Vec<Command> {
     vec![
         bridge_exec::args::Args::command(),
+        bridge_publish::args::Args::command(),
         bridge_report::args::Args::command(),
         bridge_submit::args::Args::command(),
     ]

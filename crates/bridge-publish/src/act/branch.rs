@@ -7,7 +7,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use gix::ObjectId;
 use gix::bstr::ByteSlice;
@@ -22,7 +22,7 @@ use super::commits::Placed;
 use crate::decide::branch::{Owner, Step, owner, step};
 use crate::observe::history::{self, Difference};
 use crate::observe::worktree;
-use crate::repository::{Repository, below, lock_of};
+use crate::repository::{Held, Repository, below, lock_of};
 
 /// Whether the branch stands where it should, or why it was left alone.
 #[derive(Debug, Eq, PartialEq)]
@@ -81,9 +81,10 @@ pub(crate) fn follow(
     }
     let mut locks = Vec::new();
     for of in [repository.git.index_path(), repository.branch_file()] {
-        match Held::take(host, repository, &of).or_fail(Exit::Unavailable, DOING)? {
-            Some(lock) => locks.push(lock),
-            None => return left(&format!("{} exists", lock_of(&of).display())),
+        match Held::take(host, repository, &of) {
+            Ok(Some(lock)) => locks.push(lock),
+            Ok(None) => return left(&format!("{} exists", lock_of(&of).display())),
+            Err(err) => return left(&format!("{} cannot be made: {err}", lock_of(&of).display())),
         }
     }
     if head(repository)? != Head::On(old) {
@@ -95,40 +96,13 @@ pub(crate) fn follow(
     tree.carry_out(host, repository, root).or_fail(Exit::Unavailable, DOING)?;
     let line = format!("{tip}\n");
     repository
-        .install(host, &repository.branch_file(), line.as_bytes(), 0o644)
+        .install(host, &repository.branch_file(), line.as_bytes(), 0o644, true)
         .or_fail(Exit::Unavailable, DOING)?;
     drop(locks);
     Ok(Followed::Moved)
 }
 
 const DOING: &str = "let the local branch follow";
-
-/// A lock of git's, held.
-struct Held<'a> {
-    host: &'a Host,
-    path: PathBuf,
-}
-
-impl<'a> Held<'a> {
-    fn take(host: &'a Host, repository: &Repository, of: &Path) -> io::Result<Option<Self>> {
-        let path = lock_of(of);
-        if let Some(folder) = path.parent() {
-            host.make_dir(folder, 0o755)?;
-        }
-        match host.hard_link(&repository.mark(), &path) {
-            Ok(()) => Ok(Some(Self { host, path })),
-            Err(err) if err.kind() == io::ErrorKind::AlreadyExists => Ok(None),
-            Err(err) => Err(err),
-        }
-    }
-}
-
-impl Drop for Held<'_> {
-    fn drop(&mut self) {
-        // A lock that stays is known by its inode in the next run.
-        let _stays = self.host.remove_file(&self.path).is_err();
-    }
-}
 
 /// Everything that is to be written, decided before anything is.
 struct Tree {
@@ -254,14 +228,13 @@ impl Tree {
                 host.make_dir(folder, 0o755)?;
             }
             let mode = if kind == EntryKind::BlobExecutable { 0o755 } else { 0o644 };
-            repository.install(host, &to, &blob.data, mode)?;
+            repository.install(host, &to, &blob.data, mode, true)?;
         }
         let mut bytes = Vec::new();
         let options = gix::index::write::Options::default();
         self.index.write_to(&mut bytes, options).map_err(io::Error::other)?;
         let path = repository.git.index_path();
         let mode = host.look(&path)?.map_or(0o644, |entry| entry.mode);
-        repository.install(host, &path, &bytes, mode)?;
-        host.sync_file_system(repository.git.common_dir())
+        repository.install(host, &path, &bytes, mode, true)
     }
 }

@@ -24,6 +24,10 @@ const MOST_COMMITS: usize = 2000;
 /// Bytes of new objects held in memory at most, roughly.
 const MOST_BYTES: usize = 64 * 1024 * 1024;
 
+/// Bytes of trees in one batch at most. Each has to be read here and on the remote, so that this,
+/// not the number of commits, decides how long a push to a root with many outcomes takes.
+const MOST_TREES: u64 = 1024 * 1024 * 1024;
+
 /// A file as it was published: which blob, and the file it was read from if that is all of it.
 #[derive(Clone, Debug)]
 pub(crate) struct Placed {
@@ -43,7 +47,8 @@ pub(crate) struct Made {
     pub(crate) placed: BTreeMap<Vec<u8>, Placed>,
     /// Whether planned commits were left for the next batch.
     pub(crate) is_cut: bool,
-    pub(crate) notes: Vec<String>,
+    /// What cannot be published, and why.
+    pub(crate) left_out: Vec<String>,
 }
 
 /// Builds commits and makes their objects readable; flushing them is the caller's.
@@ -67,8 +72,10 @@ impl Builder<'_> {
         let mut top = Folder::open(git, tree)?;
         let mut sink = Sink::for_commits(git, plan.len());
         for (done, commit) in plan.iter().enumerate() {
-            if done >= MOST_COMMITS || sink.size() > MOST_BYTES {
-                made.is_cut = true;
+            let is_full = sink.size() > MOST_BYTES || sink.trees() > MOST_TREES;
+            if done >= MOST_COMMITS || is_full {
+                // A batch in which nothing could be committed would only be tried again.
+                made.is_cut = !made.commits.is_empty();
                 break;
             }
             if !self.apply(commit, &mut top, &mut sink, &mut made)? {
@@ -98,7 +105,7 @@ impl Builder<'_> {
             let path = change.path();
             let placed = match change {
                 Change::Remove(_) => None,
-                Change::Write(_) => match self.read(path, sink, &mut made.notes)? {
+                Change::Write(_) => match self.read(path, sink, &mut made.left_out)? {
                     Some(placed) => Some(placed),
                     // What changes may be gone again; an outcome is published whole or not at all.
                     None if commit.whole && !is_mutable(path) => return Ok(false),
@@ -124,9 +131,9 @@ impl Builder<'_> {
         &self,
         path: &[u8],
         sink: &mut Sink<'_>,
-        notes: &mut Vec<String>,
+        left_out: &mut Vec<String>,
     ) -> Result<Option<Placed>, Failure> {
-        let found = disk::plain(self.host, self.root, path, disk::LARGEST, notes);
+        let found = disk::plain(self.host, self.root, path, disk::LARGEST, left_out);
         let Some((entry, mut bytes)) = found else { return Ok(None) };
         let is_cut = disk::whole_lines(path, &mut bytes);
         let id = sink.put(Kind::Blob, &bytes)?;

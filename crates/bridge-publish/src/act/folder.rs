@@ -6,7 +6,6 @@ use gix::objs::TreeRefIter;
 use gix::objs::tree::EntryKind;
 use ops_core::failure::{Exit, Failure, OrFail};
 
-use super::pack::Base;
 use super::sink::Sink;
 
 /// A folder under edit.
@@ -15,8 +14,8 @@ pub(crate) struct Folder {
     items: Vec<Item>,
     /// The id of the items as they are, once it is known.
     id: Option<ObjectId>,
-    /// The version last written into a pack.
-    last: Option<Base>,
+    /// The id of the version before.
+    last: Option<ObjectId>,
 }
 
 #[derive(Debug)]
@@ -103,8 +102,8 @@ impl Folder {
             bytes.push(0);
             bytes.extend_from_slice(id.as_slice());
         }
-        let id = sink.put_tree(bytes, &mut self.last)?;
-        self.id = Some(id);
+        let id = sink.put_tree(bytes, self.last)?;
+        (self.id, self.last) = (Some(id), Some(id));
         Ok(id)
     }
 

@@ -80,7 +80,13 @@ fn place(
     let temp = repository.own.join("inbound");
     host.replace_file_unsynced(&temp, bytes, 0o640)?;
     let placed = match host.rename_new(&temp, &to) {
-        Err(err) if err.kind() == io::ErrorKind::CrossesDevices => {
+        // Another file system, or one that cannot rename without replacing.
+        Err(err)
+            if matches!(
+                err.kind(),
+                io::ErrorKind::CrossesDevices | io::ErrorKind::InvalidInput
+            ) =>
+        {
             host.create_file(&to, bytes, 0o640)
         }
         placed => placed,

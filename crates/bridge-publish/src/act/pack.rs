@@ -1,9 +1,14 @@
 //! A pack of new objects and its index, with each tree as a delta against its last version.
 //!
 //! A thousand commits that each add a line to three growing folders are 200 MB of trees; as deltas
-//! they are a few hundred bytes each, and `git push` sends deltas on as it finds them.
+//! they are a few dozen bytes each, and `git push` sends deltas on as it finds them.
+//!
+//! As in git's own packs the newest version is whole and each older one a delta of the next: git
+//! walks from new to old, so that the base it needs is always the one it just had. The other way
+//! round, checking a push to a root with 10,000 outcomes takes the receiving side five times as
+//! long. The newest version is known only at the end, so the last one of each folder waits.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::io::{self, Write};
 
 use flate2::Compression;
@@ -11,17 +16,16 @@ use flate2::write::ZlibEncoder;
 use gix::ObjectId;
 use gix::objs::Kind;
 
-/// Deltas in a row before an object is written whole again: bounds what reading one costs.
-const LONGEST_CHAIN: u32 = 200;
+/// Deltas in a row before an object is written whole again: bounds what reading an old one costs.
+const LONGEST_CHAIN: u32 = 250;
 
 /// The longest piece one copy instruction moves, as git itself writes them.
 const LONGEST_COPY: usize = 0x1_0000;
 
-/// An object as it lies in a pack, which later ones can be deltas of.
+/// The last version of a tree so far, not written yet.
 #[derive(Debug)]
-pub(crate) struct Base {
+struct Waiting {
     bytes: Vec<u8>,
-    offset: usize,
     chain: u32,
 }
 
@@ -31,6 +35,8 @@ pub(crate) struct Pack {
     data: Vec<u8>,
     entries: Vec<(ObjectId, u32, usize)>,
     known: HashSet<ObjectId>,
+    waiting: BTreeMap<ObjectId, Waiting>,
+    trees: u64,
 }
 
 /// A finished pack: what goes into `.pack` and `.idx`, and the hash that names both.
@@ -47,6 +53,11 @@ impl Pack {
         self.data.len()
     }
 
+    /// Bytes of trees so far, each counted whole.
+    pub(crate) fn trees(&self) -> u64 {
+        self.trees
+    }
+
     /// Adds an object unless it is here already.
     pub(crate) fn add(&mut self, kind: Kind, id: ObjectId, bytes: &[u8]) -> io::Result<()> {
         if self.known.insert(id) {
@@ -55,33 +66,37 @@ impl Pack {
         Ok(())
     }
 
-    /// Adds the next version of a tree; `last` is the one before, and becomes this one.
+    /// Adds a version of a tree, and writes the one before it as a delta of this one.
     pub(crate) fn add_tree(
         &mut self,
         id: ObjectId,
         bytes: Vec<u8>,
-        last: &mut Option<Base>,
+        before: Option<ObjectId>,
     ) -> io::Result<()> {
         if !self.known.insert(id) {
-            // The same tree as an earlier one; the last version stays a good base.
             return Ok(());
         }
-        let offset = self.start();
-        let base = last.take().filter(|base| base.chain < LONGEST_CHAIN);
-        let chain = if let Some(base) = base {
-            let back = offset_bytes(offset - base.offset);
-            self.entry(OFS_DELTA, id, &delta(&base.bytes, &bytes), &back)?;
-            base.chain + 1
-        } else {
-            self.entry(kind_code(Kind::Tree), id, &bytes, &[])?;
-            0
-        };
-        *last = Some(Base { bytes, offset, chain });
+        self.trees += bytes.len() as u64;
+        let mut chain = 0;
+        if let Some(before) = before
+            && let Some(old) = self.waiting.remove(&before)
+        {
+            if old.chain < LONGEST_CHAIN {
+                chain = old.chain + 1;
+                self.entry(REF_DELTA, before, &delta(&bytes, &old.bytes), id.as_slice())?;
+            } else {
+                self.entry(kind_code(Kind::Tree), before, &old.bytes, &[])?;
+            }
+        }
+        self.waiting.insert(id, Waiting { bytes, chain });
         Ok(())
     }
 
     /// Completes both files; `None` when nothing was added.
     pub(crate) fn finish(mut self) -> io::Result<Option<Finished>> {
+        for (id, tree) in std::mem::take(&mut self.waiting) {
+            self.entry(kind_code(Kind::Tree), id, &tree.bytes, &[])?;
+        }
         if self.entries.is_empty() {
             return Ok(None);
         }
@@ -117,7 +132,7 @@ impl Pack {
     }
 }
 
-const OFS_DELTA: u8 = 6;
+const REF_DELTA: u8 = 7;
 
 fn kind_code(kind: Kind) -> u8 {
     match kind {
@@ -143,20 +158,6 @@ fn header(code: u8, size: usize) -> Vec<u8> {
         bytes.push(low(rest, 0x7f));
         rest >>= 7;
     }
-    bytes
-}
-
-/// The distance back to a base: seven bits at a time, highest first, each group but the last less
-/// one, so that no distance has two spellings.
-fn offset_bytes(distance: usize) -> Vec<u8> {
-    let mut bytes = vec![low(distance, 0x7f)];
-    let mut rest = distance >> 7;
-    while rest > 0 {
-        rest -= 1;
-        bytes.push(low(rest, 0x7f) | 0x80);
-        rest >>= 7;
-    }
-    bytes.reverse();
     bytes
 }
 
@@ -312,8 +313,5 @@ mod tests {
     fn numbers_are_spelt_as_the_pack_format_has_them() {
         assert_eq!(header(3, 5), [0x35]);
         assert_eq!(header(2, 0x1234), [0xa4, 0xa3, 0x02]);
-        assert_eq!(offset_bytes(0x7f), [0x7f]);
-        assert_eq!(offset_bytes(0x80), [0x80, 0x00]);
-        assert_eq!(offset_bytes(0x4080), [0x80, 0x80, 0x00]);
     }
 }

@@ -21,6 +21,17 @@ pub(crate) enum Fetched {
     Unreachable(String),
 }
 
+/// How a push ended.
+#[derive(Debug)]
+pub(crate) enum Pushed {
+    /// The remote has it.
+    Arrived,
+    /// It does not, and why.
+    Refused(String),
+    /// It was killed at its deadline: fewer commits at a time may arrive.
+    TooSlow(String),
+}
+
 /// Environment that reaches git beside PATH: what finding and using credentials takes.
 const PASSED: &[&str] = &[
     "HOME",
@@ -100,8 +111,8 @@ impl Remote<'_> {
         })
     }
 
-    /// Pushes a commit to the branch, never by force. The error says why it is not there.
-    pub(crate) fn push(&self, commit: ObjectId, many: bool) -> Result<Result<(), String>, Failure> {
+    /// Pushes a commit to the branch, never by force.
+    pub(crate) fn push(&self, commit: ObjectId, many: bool) -> Result<Pushed, Failure> {
         let refspec = format!("{commit}:{}", self.repository.branch.as_bstr());
         // Among many commits each tree has its delta already; looking for better ones takes longer
         // than sending what is there.
@@ -119,7 +130,11 @@ impl Remote<'_> {
             &self.settings.remote,
             &refspec,
         ])?;
-        Ok(if done.success() { Ok(()) } else { Err(self.why("push", &done)) })
+        Ok(match done.ending {
+            Ending::Code(0) => Pushed::Arrived,
+            Ending::Deadline => Pushed::TooSlow(self.why("push", &done)),
+            Ending::Code(_) | Ending::Signal(_) => Pushed::Refused(self.why("push", &done)),
+        })
     }
 
     fn git(&self, args: &[&str]) -> Result<Finished, Failure> {

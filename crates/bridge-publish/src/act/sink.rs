@@ -5,7 +5,7 @@ use gix::objs::{Kind, Write, compute_hash};
 use ops_core::failure::{Exit, Failure, OrFail};
 use ops_core::host::Host;
 
-use super::pack::{Base, Pack};
+use super::pack::Pack;
 use crate::repository::Repository;
 
 /// Where new objects go.
@@ -30,6 +30,14 @@ impl<'a> Sink<'a> {
         }
     }
 
+    /// Bytes of trees so far, as they are before any compression.
+    pub(crate) fn trees(&self) -> u64 {
+        match self {
+            Self::Loose(_) => 0,
+            Self::Packed(pack) => pack.trees(),
+        }
+    }
+
     /// Adds an object and returns its id.
     pub(crate) fn put(&mut self, kind: Kind, bytes: &[u8]) -> Result<ObjectId, Failure> {
         match self {
@@ -44,17 +52,17 @@ impl<'a> Sink<'a> {
         }
     }
 
-    /// Adds the next version of a tree and returns its id.
+    /// Adds a version of a tree that follows another and returns its id.
     pub(crate) fn put_tree(
         &mut self,
         bytes: Vec<u8>,
-        last: &mut Option<Base>,
+        before: Option<ObjectId>,
     ) -> Result<ObjectId, Failure> {
         match self {
             Self::Loose(_) => self.put(Kind::Tree, &bytes),
             Self::Packed(pack) => {
                 let id = hash(Kind::Tree, &bytes)?;
-                pack.add_tree(id, bytes, last).or_fail(Exit::Unavailable, DOING)?;
+                pack.add_tree(id, bytes, before).or_fail(Exit::Unavailable, DOING)?;
                 Ok(id)
             }
         }
@@ -69,7 +77,7 @@ impl<'a> Sink<'a> {
         // The index last: a pack without one is no pack to git.
         for (ending, bytes) in [("pack", &done.pack), ("idx", &done.index)] {
             let to = folder.join(format!("pack-{}.{ending}", done.name));
-            repository.install(host, &to, bytes, 0o444).or_fail(Exit::Unavailable, DOING)?;
+            repository.install(host, &to, bytes, 0o444, false).or_fail(Exit::Unavailable, DOING)?;
         }
         Ok(())
     }

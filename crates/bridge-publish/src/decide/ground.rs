@@ -38,7 +38,8 @@ pub(crate) struct Ground {
     pub(crate) compare: Compare,
 }
 
-/// What the remote's tip is compared with, to see that nobody else wrote evidence.
+/// What the remote's tip (or what is remembered of it) is compared with, to see that nobody else
+/// wrote evidence.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Compare {
     /// Nothing: the remote has only what we put or saw there.
@@ -54,7 +55,10 @@ pub(crate) fn ground(known: &Known) -> Option<Ground> {
     let ours = known.chain.first().copied();
     let on = |on, compare| Some(Ground { on, compare });
     match known.remote {
-        Remote::Unreachable => on(ours.or(known.tracking), Compare::Nothing),
+        Remote::Unreachable => match (ours, known.tracking) {
+            (None, Some(tracking)) => on(Some(tracking), Compare::Disk),
+            _ => on(ours, Compare::Nothing),
+        },
         Remote::NoBranch if known.synced.is_some() => None,
         Remote::NoBranch => on(ours, Compare::Nothing),
         Remote::Tip(tip) => match known.shared.and_then(|place| known.chain.get(place).copied()) {
@@ -150,7 +154,7 @@ mod tests {
                 vec![],
                 None,
                 None,
-                new(other, Compare::Nothing),
+                new(other, Compare::Disk),
             ),
             (
                 "new remote",

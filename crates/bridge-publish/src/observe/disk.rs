@@ -35,8 +35,10 @@ pub(crate) struct Disk {
     pub(crate) outcomes: Vec<Outcome>,
     pub(crate) dead_letters: Vec<DeadLetter>,
     pub(crate) changes: Vec<Change>,
-    /// What was left out, and why.
+    /// What waits for more files, and for which.
     pub(crate) notes: Vec<String>,
+    /// What cannot be published, and why.
+    pub(crate) left_out: Vec<String>,
 }
 
 /// Reads what is on disk against the tree of a commit.
@@ -55,7 +57,7 @@ pub(crate) fn read(
     outcomes(host, root, &[flat("archive")?, flat("results")?, flat("diffs")?], &mut disk);
     let (on_disk, in_tree) = flat("dead_letter")?;
     for name in on_disk.difference(&in_tree).filter(|name| name.ends_with(b".json")) {
-        disk.dead_letters.extend(dead_letter(host, root, name, &mut disk.notes));
+        disk.dead_letters.extend(dead_letter(host, root, name, &mut disk.left_out));
     }
     for name in MUTABLE {
         let id = history::find(git, tree, name)?.map(|(_, id)| id);
@@ -121,7 +123,7 @@ fn outcomes(host: &Host, root: &Path, folders: &[Names; 3], disk: &mut Disk) {
         let missing = files.iter().filter(|(_, held, name)| !held.1.contains(name.as_bstr()));
         let paths =
             missing.map(|(folder, _, name)| [folder.as_bytes(), b"/", name].concat()).collect();
-        disk.outcomes.extend(outcome(host, root, id, paths, &mut disk.notes));
+        disk.outcomes.extend(outcome(host, root, id, paths, &mut disk.left_out));
     }
 }
 
@@ -143,10 +145,10 @@ fn outcome(
     root: &Path,
     id: &[u8],
     paths: Vec<Vec<u8>>,
-    notes: &mut Vec<String>,
+    left_out: &mut Vec<String>,
 ) -> Option<Outcome> {
     let path = [b"results/", id, b".json"].concat();
-    let (entry, bytes) = plain(host, root, &path, HEAD, notes)?;
+    let (entry, bytes) = plain(host, root, &path, HEAD, left_out)?;
     let head: Option<ResultHead> = serde_json::from_slice(&bytes).ok();
     let at = moment(head.as_ref().and_then(|head| head.finished_at.as_deref()), &entry);
     Some(Outcome { id: id.to_owned(), exit: head.and_then(|head| head.exit_code), at, paths })
@@ -156,10 +158,10 @@ fn dead_letter(
     host: &Host,
     root: &Path,
     name: &[u8],
-    notes: &mut Vec<String>,
+    left_out: &mut Vec<String>,
 ) -> Option<DeadLetter> {
     let path = [b"dead_letter/", name].concat();
-    let (entry, bytes) = plain(host, root, &path, HEAD, notes)?;
+    let (entry, bytes) = plain(host, root, &path, HEAD, left_out)?;
     let head: Option<LetterHead> = serde_json::from_slice(&bytes).ok();
     let at = moment(head.as_ref().and_then(|head| head.at.as_deref()), &entry);
     let name = name.strip_suffix(b".json").unwrap_or(name).to_owned();
@@ -179,17 +181,17 @@ pub(crate) fn plain(
     root: &Path,
     path: &[u8],
     limit: u64,
-    notes: &mut Vec<String>,
+    left_out: &mut Vec<String>,
 ) -> Option<(host::Entry, Vec<u8>)> {
     match host.read_plain(&root.join(below(path)), limit + 1) {
         Ok((_, bytes)) if bytes.len() as u64 > limit => {
-            notes.push(format!("{} is left out: larger than {limit} bytes", path.as_bstr()));
+            left_out.push(format!("{}: larger than {limit} bytes", path.as_bstr()));
             None
         }
         Ok(read) => Some(read),
         Err(err) if err.kind() == io::ErrorKind::NotFound => None,
         Err(err) => {
-            notes.push(format!("{} is left out: {err}", path.as_bstr()));
+            left_out.push(format!("{}: {err}", path.as_bstr()));
             None
         }
     }
@@ -223,11 +225,12 @@ fn changes(
     walk(host, root, folder.as_bytes(), &mut files)?;
     for (path, entry) in files {
         let held = known.remove(&path);
-        if folder == "logs" && held.is_some_and(|(_, id)| same_size(git, id, entry.size)) {
-            // A log only grows: the same size is the same log.
+        let is_set_aside = folder == "logs" && path != b"logs/bridge.log";
+        if is_set_aside && held.is_some_and(|(_, id)| same_size(git, id, entry.size)) {
+            // Nobody writes to a log that was set aside.
             continue;
         }
-        let Some((entry, mut bytes)) = plain(host, root, &path, LARGEST, &mut disk.notes) else {
+        let Some((entry, mut bytes)) = plain(host, root, &path, LARGEST, &mut disk.left_out) else {
             continue;
         };
         whole_lines(&path, &mut bytes);

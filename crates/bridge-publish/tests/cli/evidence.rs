@@ -234,3 +234,16 @@ fn commits_are_signed_by_ssh_where_the_repository_asks_for_it() {
     assert_eq!(world.subjects().len(), 2);
     world.assert_sound();
 }
+
+#[test]
+fn a_file_that_no_server_takes_is_left_out_and_named() {
+    let world = World::new();
+    world.outcome("a", 1);
+    world.write("context/large", "");
+    let large = fs::File::options().write(true).open(world.root.join("context/large")).unwrap();
+    large.set_len(101 * 1024 * 1024).unwrap();
+    let said = world.once();
+    assert_eq!(said.code, 0, "{}", said.stderr);
+    assert!(said.json["left_out"][0].as_str().unwrap().starts_with("context/large: larger"));
+    assert!(!world.remote_files().contains(&"context/large".to_owned()));
+}

@@ -287,3 +287,34 @@ fn people_are_told_in_a_line_and_waiting_commands_are_not_published() {
     );
     assert!(!world.remote_files().iter().any(|path| path.starts_with("commands/")));
 }
+
+#[test]
+fn a_push_that_takes_too_long_is_tried_with_fewer_commits() {
+    let world = World::new();
+    world.settings(3, 2);
+    let slow = "read old new name\ntest $(git rev-list --count $new ^$old) -le 3 || exec sleep 600";
+    script(&world.remote.join("hooks/pre-receive"), slow);
+    for at in 1..=10 {
+        world.outcome(&format!("id-{at:02}"), at);
+    }
+    let said = world.once();
+    assert_eq!(said.code, 0, "{}", said.stderr);
+    assert_eq!(said.json["commits"].as_array().unwrap().len(), 10);
+    assert_eq!(world.subjects().len(), 11);
+    assert_eq!(world.git(&["status", "--porcelain"]), "");
+}
+
+#[test]
+fn what_a_person_only_fetched_is_no_base_for_removals_while_the_remote_is_down() {
+    let world = World::new();
+    world.outcome("a", 1);
+    world.write("context/x", "1");
+    assert_eq!(world.once().code, 0);
+    let fresh = World::unborn();
+    fresh.git(&["remote", "set-url", "origin", world.remote.to_str().unwrap()]);
+    fresh.git(&["fetch", "-q", "origin"]);
+    fresh.git(&["remote", "set-url", "origin", "/nonexistent"]);
+    fresh.outcome("b", 2);
+    assert_refused(&fresh.once(), &["for the first time", "context/x"]);
+    assert_eq!(fresh.git(&["for-each-ref", "refs/aiops/publish"]), "");
+}

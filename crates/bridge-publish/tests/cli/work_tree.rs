@@ -1,7 +1,7 @@
 //! Whatever people have in the work tree and the index stays as it is.
 
 use std::fs;
-use std::os::unix::fs::MetadataExt;
+use std::time::{Duration, SystemTime};
 
 use crate::world::World;
 
@@ -195,6 +195,7 @@ fn a_lock_of_somebody_elses_is_respected_and_one_that_a_crash_of_ours_left_is_no
         fs::remove_file(&lock).unwrap();
         fs::hard_link(world.root.join(".git/ai-ops-runner/lock.mark"), &lock).unwrap();
         fs::write(world.root.join(".git/refs/aiops/publish.lock"), "").unwrap();
+        world.outcome("b", 2);
         let said = world.once();
         assert_eq!((said.code, &said.json["branch_moved"]), (0, &true.into()), "{}", said.stderr);
         assert_eq!(world.git(&["status", "--porcelain"]), "");
@@ -218,37 +219,55 @@ fn a_merge_in_progress_is_left_alone() {
     assert!(world.root.join(".git/MERGE_HEAD").exists());
 }
 
+/// An hour ago, and files of that time: nothing about them is too young for the index to tell.
+fn age(world: &World, paths: &[&str]) -> SystemTime {
+    let at = SystemTime::now() - Duration::from_hours(1);
+    for path in paths {
+        let file = fs::File::options().write(true).open(world.root.join(path)).unwrap();
+        file.set_modified(at).unwrap();
+    }
+    at
+}
+
 #[test]
 fn a_change_within_the_clock_tick_of_the_old_index_is_still_seen() {
     let world = World::new();
-    // Same size, and the very time the index knows: only its content tells.
-    world.write("README", "two\n");
-    let index = fs::metadata(world.root.join(".git/index")).unwrap();
-    let at = std::time::UNIX_EPOCH
-        + std::time::Duration::new(
-            u64::try_from(index.mtime()).unwrap(),
-            u32::try_from(index.mtime_nsec()).unwrap(),
-        );
-    let readme = fs::File::options().write(true).open(world.root.join("README")).unwrap();
-    readme.set_modified(at).unwrap();
     world.git(&["config", "core.trustctime", "false"]);
     world.git(&["config", "core.checkStat", "minimal"]);
-    let entry = world.git(&["ls-files", "--debug", "README"]);
-    let known = format!("mtime: {}:{}", index.mtime(), index.mtime_nsec());
-    // Make the index say exactly that time, as a quick edit after `git add` would.
-    let mut bytes = fs::read(world.root.join(".git/index")).unwrap();
-    let place = 12 + 8;
-    bytes[place - 8 + 8..place + 4]
-        .copy_from_slice(&u32::try_from(index.mtime()).unwrap().to_be_bytes());
-    bytes[place + 4..place + 8]
-        .copy_from_slice(&u32::try_from(index.mtime_nsec()).unwrap().to_be_bytes());
+    // The file, its entry and the index are of one moment, and the new content is as long.
+    age(&world, &["README"]);
+    world.git(&["update-index", "--refresh"]);
+    world.write("README", "two\n");
+    let at = age(&world, &["README"]);
+    let seconds = at.duration_since(SystemTime::UNIX_EPOCH).unwrap();
+    let index = world.root.join(".git/index");
+    let mut bytes = fs::read(&index).unwrap();
+    // The modification time of the first entry, and no checksum.
+    bytes[20..24].copy_from_slice(&u32::try_from(seconds.as_secs()).unwrap().to_be_bytes());
+    bytes[24..28].copy_from_slice(&seconds.subsec_nanos().to_be_bytes());
     let end = bytes.len() - 20;
     bytes[end..].fill(0);
-    fs::write(world.root.join(".git/index"), &bytes).unwrap();
-    let file = fs::File::options().write(true).open(world.root.join(".git/index")).unwrap();
-    file.set_modified(at).unwrap();
-    assert!(world.git(&["ls-files", "--debug", "README"]).contains(&known), "{entry}");
+    fs::write(&index, &bytes).unwrap();
+    fs::File::options().write(true).open(&index).unwrap().set_modified(at).unwrap();
     world.outcome("a", 1);
     assert_eq!(world.once().json["branch_moved"], true);
     assert_eq!(world.git(&["status", "--porcelain"]), " M README\n");
+}
+
+#[test]
+fn what_a_person_commits_afterwards_is_their_change_and_nothing_else() {
+    let world = World::new();
+    for (id, second) in [("a", 1), ("b", 2)] {
+        world.outcome(id, second);
+        let [result, archive] = ["results", "archive"].map(|folder| format!("{folder}/{id}.json"));
+        age(&world, &[&result, &format!("results/{id}.integrity.json"), &archive]);
+        assert_eq!(world.once().code, 0);
+        world.write("README", id);
+        world.git(&["commit", "-qam", "by hand"]);
+        assert_eq!(world.git(&["show", "--format=", "--name-only", "HEAD"]), "README\n");
+        world.git(&["push", "-q", "origin", "main"]);
+    }
+    world.outcome("c", 3);
+    assert_eq!(world.once().json["branch_moved"], true);
+    assert_eq!(world.git(&["status", "--porcelain"]), "");
 }

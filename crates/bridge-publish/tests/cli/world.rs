@@ -88,9 +88,16 @@ impl World {
         }
     }
 
-    /// Runs `once`.
+    /// Runs `once`; what it prints must be as its schema says.
     pub(crate) fn once(&self) -> Said {
-        said(&self.binary(&["once", "--json", "-v"]).output().unwrap())
+        let said = said(&self.binary(&["once", "--json", "-v"]).output().unwrap());
+        if said.code == 0 {
+            let schema = include_str!("../../../../configs/schemas/bridge.publish.schema.json");
+            assert_eq!(ops_core::config::validate("report", schema, &said.json).unwrap(), []);
+        } else {
+            assert!(said.json.is_null(), "{}", said.json);
+        }
+        said
     }
 
     /// Runs git in the root; it must succeed.
