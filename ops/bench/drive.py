@@ -49,7 +49,7 @@ def machine(folder):
         "cpu": first("/proc/cpuinfo", "model name"),
         "memory": first("/proc/meminfo", "MemTotal"),
         "kernel": platform.release(),
-        "file_system": output("findmnt", "-no", "FSTYPE", "-T", str(folder)),
+        "file_system": output("findmnt", "-no", "FSTYPE", "-T", str(folder)).split()[-1],
         "mount": output("findmnt", "-no", "SOURCE,OPTIONS", "-T", str(folder)),
         "folder": str(folder),
         "python": platform.python_version(),
