@@ -3,14 +3,13 @@
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 
+use bridge::audit::Entry;
 use bridge::reason::Reason;
 use ops_core::failure::Exit;
 use ops_core::report::Report;
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
-
-use crate::journal::Plan;
 
 /// What one drain did.
 #[derive(Debug, Default, JsonSchema, Serialize)]
@@ -45,12 +44,12 @@ impl Drained {
         Self { schema: "aiops.bridge.drained/1".into(), ..Self::default() }
     }
 
-    pub(crate) fn add(&mut self, plans: &[Plan]) {
-        self.outcomes.extend(plans.iter().map(|plan| Row {
-            id: plan.entry.id.clone(),
-            result: plan.entry.result.clone(),
-            reason: plan.entry.reason,
-            files_changed: plan.entry.files_changed,
+    pub(crate) fn add(&mut self, entries: &[Entry]) {
+        self.outcomes.extend(entries.iter().map(|entry| Row {
+            id: entry.id.clone(),
+            result: entry.result.clone(),
+            reason: entry.reason,
+            files_changed: entry.files_changed,
         }));
     }
 

@@ -8,6 +8,7 @@ use std::panic::{self, AssertUnwindSafe};
 use std::path::Path;
 use std::time::Duration;
 
+use bridge::audit::Entry;
 use bridge::document::{self, Document, Signer};
 use bridge::evidence::{Retry, to_bytes};
 use bridge::reason::{Reason, Refusal};
@@ -51,7 +52,7 @@ pub(crate) struct Engine<'a> {
 #[derive(Debug, Default)]
 pub(crate) struct Pass {
     /// Everything that was carried out, in order.
-    pub(crate) kept: Vec<Plan>,
+    pub(crate) kept: Vec<Entry>,
     /// How many commands wait for another attempt.
     pub(crate) retrying: usize,
     /// How many files may still be being written.
@@ -266,7 +267,7 @@ impl<'a> Engine<'a> {
             self.tell(&plan);
             let id = plan.accepts.as_ref().map(|it| &it.0);
             settled |= id.is_some_and(|id| self.retries.remove(id).is_some());
-            pass.kept.push(plan);
+            pass.kept.push(plan.entry);
         }
         if settled { self.write_retries() } else { Ok(()) }
     }

@@ -3,6 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
+use bridge::audit::Entry;
 use bridge::document;
 use bridge::evidence::{DeadLetter, hex};
 use bridge::keys::Keyring;
@@ -17,7 +18,6 @@ use sha2::{Digest, Sha256};
 use crate::act::Desk;
 use crate::args::Args;
 use crate::engine::Engine;
-use crate::journal::Plan;
 use crate::judge::Judge;
 use crate::ledger::Ledger;
 use crate::working::Working;
@@ -66,7 +66,7 @@ impl Surroundings {
         &'a self,
         args: &Args,
         context: &'a Context,
-    ) -> Result<(Engine<'a>, Vec<Plan>), Failure> {
+    ) -> Result<(Engine<'a>, Vec<Entry>), Failure> {
         let keys = Keyring::load(context, &self.settings, args.secrets_dir.as_deref())?;
         let (mut ledger, is_new) = Ledger::open(&context.host, &self.state)?;
         if is_new {
@@ -77,7 +77,8 @@ impl Surroundings {
         let (desk, recovered) = Desk::open(context, &self.root, ledger, limit)?;
         let judge = Judge::new(context, &self.root, &self.settings, keys)?;
         let engine = Engine::new(context, judge, desk, working)?;
-        Ok((engine, recovered))
+        // Their contents may be large; what became of them is not.
+        Ok((engine, recovered.into_iter().map(|plan| plan.entry).collect()))
     }
 }
 

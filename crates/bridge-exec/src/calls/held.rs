@@ -86,11 +86,11 @@ pub(crate) fn decide(
             drop(ledger);
             let (mut engine, recovered) = surroundings.engine(args, context)?;
             let pass = engine.pass_over_held()?;
-            recovered.iter().chain(&pass.kept).find(|plan| plan.entry.id == id).map(|plan| Row {
+            recovered.iter().chain(&pass.kept).find(|entry| entry.id == id).map(|entry| Row {
                 id: id.to_owned(),
-                result: plan.entry.result.clone(),
-                reason: plan.entry.reason,
-                files_changed: plan.entry.files_changed,
+                result: entry.result.clone(),
+                reason: entry.reason,
+                files_changed: entry.files_changed,
             })
         }
         Err(failure) if failure.exit == Exit::TryLater => {

@@ -63,9 +63,9 @@ fn rounds(
             Ok(pass) => {
                 done += pass.kept.len();
                 host.tell_manager(&format!("STATUS={done} commands, {} waiting", pass.retrying));
-                for plan in &pass.kept {
-                    let reason = plan.entry.reason.map(|it| format!(" {it}")).unwrap_or_default();
-                    context.say(&format!("{} {}{reason}", plan.entry.result, plan.entry.id));
+                for entry in &pass.kept {
+                    let reason = entry.reason.map(|it| format!(" {it}")).unwrap_or_default();
+                    context.say(&format!("{} {}{reason}", entry.result, entry.id));
                 }
                 pass.again_in.unwrap_or(rescan).min(rescan)
             }
