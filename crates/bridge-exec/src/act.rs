@@ -47,6 +47,9 @@ pub(crate) struct Desk<'a> {
     is_unfinished: bool,
 }
 
+/// Groups of fewer plans are not worth a thread.
+const WORTH_SHARING: usize = 32;
+
 /// What became of a plan.
 #[derive(Debug)]
 pub(crate) enum Fate {
@@ -139,36 +142,24 @@ impl<'a> Desk<'a> {
         fates: &mut Vec<Fate>,
     ) -> Result<Vec<i64>, Failure> {
         for mut plan in plans {
-            match self.stage(&mut plan)? {
-                Ok(()) => ready.push(plan),
-                Err(Stop::Refused(refusal)) => {
-                    let refused = self.convert(&plan, &refusal)?;
-                    self.stage_evidence(&refused)?;
-                    ready.push(refused);
+            let staged = match &mut plan.outcome {
+                Planned::Execute(execution) => {
+                    self.stage_target(execution).map(|made| execution.made = made)
                 }
+                _ => Ok(()),
+            };
+            match staged {
+                Ok(()) => ready.push(plan),
+                Err(Stop::Refused(refusal)) => ready.push(self.convert(&plan, &refusal)?),
                 Err(Stop::Transient(why)) => fates.push(Fate::Postponed(plan, why)),
             }
         }
         if ready.is_empty() {
             return Ok(vec![]);
         }
+        stage_evidence(&self.folders, ready)?;
         self.flush(ready.iter())?;
         self.ledger.promise(ready, self.context.host.now())
-    }
-
-    /// Writes everything under temporary names. The outer error is the bridge's own trouble.
-    fn stage(&mut self, plan: &mut Plan) -> Result<Result<(), Stop>, Failure> {
-        if let Planned::Execute(execution) = &mut plan.outcome {
-            match self.stage_target(execution) {
-                Ok(made) => execution.made = made,
-                Err(why) => return Ok(Err(why)),
-            }
-        }
-        if let Err(failure) = self.stage_evidence(plan) {
-            self.abandon(plan);
-            return Err(failure);
-        }
-        Ok(Ok(()))
     }
 
     fn stage_target(&mut self, execution: &Execution) -> Result<Vec<String>, Stop> {
@@ -191,42 +182,11 @@ impl<'a> Desk<'a> {
         Ok(made.iter().map(|it| it.as_str().to_owned()).collect())
     }
 
-    fn stage_evidence(&self, plan: &Plan) -> Result<(), Failure> {
-        self.each_evidence(plan, |folder, name, bytes| folder.stage(&name, &bytes, 0o640))
-            .or_fail(Exit::Unavailable, "write evidence; nothing was accepted")
-            .map_err(|it| it.hint("look at the disk and at the permissions of the bridge root"))
-    }
-
-    /// Every file of evidence a plan leaves, the one that readers wait for last.
-    fn each_evidence(
-        &self,
-        plan: &Plan,
-        act: impl Fn(&Folder, OsString, std::sync::Arc<[u8]>) -> Result<(), Fault>,
-    ) -> Result<(), Fault> {
-        let folders = &self.folders;
-        match &plan.outcome {
-            Planned::Execute(it) => {
-                let integrity = format!("{}.integrity.json", it.id);
-                act(&folders.diffs, format!("{}.patch", it.id).into(), it.diff.0.clone())?;
-                act(&folders.archive, json_name(&it.id), it.input.0.clone())?;
-                act(&folders.results, integrity.into(), it.integrity.0.clone())?;
-                act(&folders.results, json_name(&it.id), it.result.0.clone())
-            }
-            Planned::Refuse { file, letter, .. } => {
-                act(&folders.dead_letter, json_name(file), to_bytes(letter).into())
-            }
-            Planned::Hold { input, .. } => match &plan.accepts {
-                Some((id, _)) => act(&folders.held, json_name(id), input.0.clone()),
-                None => Ok(()),
-            },
-            Planned::Note => Ok(()),
-        }
-    }
-
     /// Drops what was staged for a plan that is not to be.
     fn abandon(&self, plan: &Plan) {
         // Best effort: what stays is overwritten when the command is tried again.
-        let _left = self.each_evidence(plan, |folder, name, _| folder.unstage(&name)).is_err();
+        let _left =
+            each_evidence(&self.folders, plan, |folder, name, _| folder.unstage(&name)).is_err();
         if let Planned::Execute(execution) = &plan.outcome
             && let Some(tree) = self.trees.get(&execution.target)
         {
@@ -271,7 +231,7 @@ impl<'a> Desk<'a> {
                     self.abandon(&plan);
                     plan = self.convert(&plan, &refusal)?;
                     self.ledger.amend(row, &plan)?;
-                    self.stage_evidence(&plan)?;
+                    stage_evidence(&self.folders, std::slice::from_ref(&plan))?;
                 }
                 Err(Stop::Transient(why)) => {
                     self.abandon(&plan);
@@ -281,7 +241,7 @@ impl<'a> Desk<'a> {
             }
         }
         let doing = "leave evidence; it is finished at the next start";
-        self.each_evidence(&plan, |folder, name, bytes| {
+        each_evidence(&self.folders, &plan, |folder, name, bytes| {
             if again {
                 folder.stage(&name, &bytes, 0o640)?;
             }
@@ -490,6 +450,51 @@ fn is_it(inbound: &Inbound, folder: &Folder, name: &OsStr) -> Result<bool, Fault
     Ok(read.is_some_and(|(_, bytes)| {
         bytes.len() as u64 == *size && Sha256::digest(&bytes)[..] == hash.0[..]
     }))
+}
+
+/// Writes the evidence of a whole group under temporary names. The folders are independent and most
+/// of the time is the kernel's, so two threads share a large group.
+fn stage_evidence(folders: &Folders, plans: &[Plan]) -> Result<(), Failure> {
+    let stage = |plans: &[Plan]| {
+        plans.iter().try_for_each(|plan| {
+            each_evidence(folders, plan, |folder, name, bytes| folder.stage(&name, &bytes, 0o640))
+        })
+    };
+    let half = if plans.len() < WORTH_SHARING { 0 } else { plans.len() / 2 };
+    let (one, other) = plans.split_at(half);
+    std::thread::scope(|threads| {
+        let one = (!one.is_empty()).then(|| threads.spawn(|| stage(one)));
+        let other = stage(other);
+        let lost = |_| Err(Fault::Denied("a thread that wrote evidence died".into()));
+        one.map_or(Ok(()), |one| one.join().unwrap_or_else(lost)).and(other)
+    })
+    .or_fail(Exit::Unavailable, "write evidence; nothing was accepted")
+    .map_err(|it| it.hint("look at the disk and at the permissions of the bridge root"))
+}
+
+/// Every file of evidence a plan leaves, the one that readers wait for last.
+fn each_evidence(
+    folders: &Folders,
+    plan: &Plan,
+    act: impl Fn(&Folder, OsString, std::sync::Arc<[u8]>) -> Result<(), Fault>,
+) -> Result<(), Fault> {
+    match &plan.outcome {
+        Planned::Execute(it) => {
+            let integrity = format!("{}.integrity.json", it.id);
+            act(&folders.diffs, format!("{}.patch", it.id).into(), it.diff.0.clone())?;
+            act(&folders.archive, json_name(&it.id), it.input.0.clone())?;
+            act(&folders.results, integrity.into(), it.integrity.0.clone())?;
+            act(&folders.results, json_name(&it.id), it.result.0.clone())
+        }
+        Planned::Refuse { file, letter, .. } => {
+            act(&folders.dead_letter, json_name(file), to_bytes(letter).into())
+        }
+        Planned::Hold { input, .. } => match &plan.accepts {
+            Some((id, _)) => act(&folders.held, json_name(id), input.0.clone()),
+            None => Ok(()),
+        },
+        Planned::Note => Ok(()),
+    }
 }
 
 /// The name of a log that was set aside.
