@@ -1,5 +1,6 @@
 //! The documents the executor leaves behind, as types.
 
+pub use audit_chain::hex;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use schemars::JsonSchema;
@@ -198,15 +199,6 @@ pub struct Retry {
     pub last_ts: String,
     /// RFC 3339 UTC: not before then.
     pub next_ts: String,
-}
-
-/// Lower-case hex.
-pub fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write;
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        let _infallible = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 /// A document as it lies on disk: indented JSON and a newline.

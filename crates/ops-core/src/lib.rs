@@ -5,13 +5,12 @@
 
 pub mod cli;
 pub mod config;
-pub mod failure;
-pub mod host;
 pub mod progress;
 pub mod record;
 pub mod redact;
 pub mod report;
-pub mod time;
+
+pub use ops_host::{failure, host, time};
 
 /// Version and git commit of this build, as `--version` prints them.
 pub const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (", env!("AIOPS_COMMIT"), ")");
