@@ -3,6 +3,7 @@
 //! Observing is [`resolve`]; what a found text or file must be like is judged in `decide`.
 
 mod decide;
+pub mod keychain;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
