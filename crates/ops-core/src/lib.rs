@@ -3,6 +3,7 @@
 //! A command observes the host, decides in pure code, acts, and reports.
 //! This crate owns the first and last step; deciding belongs to the command.
 
+pub mod alert;
 pub mod cli;
 pub mod config;
 pub mod progress;

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
 
-use super::Host;
+use super::{Host, Kind};
 
 /// A program to run. Nothing of this process's environment but `PATH` reaches it.
 #[derive(Clone, Debug)]
@@ -89,14 +89,7 @@ impl Host {
     /// # Errors
     /// What the system says when the program cannot be started or followed.
     pub fn run(&self, exec: &Exec) -> io::Result<Finished> {
-        let mut command = Command::new(&exec.program);
-        command.args(&exec.args).env_clear().envs(&exec.env).process_group(0);
-        if let Some(path) = self.env("PATH") {
-            command.env("PATH", path);
-        }
-        if let Some(folder) = &exec.folder {
-            command.current_dir(folder);
-        }
+        let mut command = self.command(exec);
         command.stdin(if exec.input.is_empty() { Stdio::null() } else { Stdio::piped() });
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn()?;
@@ -118,6 +111,46 @@ impl Host {
             bytes
         };
         Ok(Finished { ending, stdout: keep(stdout), stderr: keep(stderr), truncated })
+    }
+}
+
+impl Host {
+    /// Starts a program in a process group of its own and leaves it to itself: it reads and says
+    /// nothing, and outlives this process. Input, deadline and cap do not apply.
+    ///
+    /// # Errors
+    /// What the system says when the program cannot be started.
+    pub fn start(&self, exec: &Exec) -> io::Result<()> {
+        let mut command = self.command(exec);
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        let mut child = command.spawn()?;
+        // Reaps it if this process lives longer; nobody asks how it ended.
+        let _reaper = std::thread::Builder::new().spawn(move || child.wait().is_ok());
+        Ok(())
+    }
+
+    /// The program of this name beside this one, else the one that a shell would start.
+    pub fn find_program(&self, name: &str) -> Option<PathBuf> {
+        let is_program = |path: &PathBuf| {
+            let entry = self.resolve(path).and_then(|path| self.look(&path)).ok().flatten();
+            entry.is_some_and(|it| it.kind == Kind::File && it.mode & 0o111 != 0)
+        };
+        let beside = self.program().and_then(|own| Some(own.parent()?.join(name)));
+        let path = self.env("PATH").unwrap_or_default();
+        let named = std::env::split_paths(path).filter(|folder| folder.is_absolute());
+        beside.into_iter().chain(named.map(|folder| folder.join(name))).find(is_program)
+    }
+
+    fn command(&self, exec: &Exec) -> Command {
+        let mut command = Command::new(&exec.program);
+        command.args(&exec.args).env_clear().envs(&exec.env).process_group(0);
+        if let Some(path) = self.env("PATH") {
+            command.env("PATH", path);
+        }
+        if let Some(folder) = &exec.folder {
+            command.current_dir(folder);
+        }
+        command
     }
 }
 
@@ -246,6 +279,19 @@ mod tests {
     fn a_background_child_that_keeps_the_pipes_does_not_hold_up_the_answer() {
         let said = Host::real().run(&sh("sleep 600 & echo done")).unwrap();
         assert_eq!((said.ending, said.stdout.as_slice()), (Ending::Code(0), &b"done\n"[..]));
+    }
+
+    #[test]
+    fn a_started_program_is_left_to_itself_and_found_on_absolute_paths_only() {
+        let dir = tempfile::tempdir().unwrap();
+        let host = Host::with([("PATH", "relative:/usr/bin:/bin")], jiff::Timestamp::UNIX_EPOCH);
+        let mut watcher = host.watch(&[dir.path()]).unwrap();
+        let mut exec = Exec::new(host.find_program("sh").unwrap(), ["-c", "echo x > done"]);
+        exec.folder = Some(dir.path().into());
+        host.start(&exec).unwrap();
+        let woken = watcher.wait(Duration::from_secs(10), &crate::host::Stop::never()).unwrap();
+        assert_eq!(woken, crate::host::Woken::Changed);
+        assert_eq!(host.find_program("no-such-program"), None);
     }
 
     #[test]
