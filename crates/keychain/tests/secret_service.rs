@@ -71,6 +71,18 @@ fn an_entry_of_the_older_service_is_moved_over_once() {
 }
 
 #[test]
+fn an_older_entry_that_cannot_be_moved_is_found_and_stays() {
+    let Some(bus) = keyring("no moving") else { return };
+    bus.store_aside(OLDER_SERVICE, "EXAMPLE_KEY", b"from before");
+    bus.lock();
+    assert_eq!(found(&at(&bus).get("EXAMPLE_KEY")), b"from before");
+    assert_eq!(bus.count(SERVICE, "EXAMPLE_KEY"), 0);
+    assert_eq!(bus.count(OLDER_SERVICE, "EXAMPLE_KEY"), 1);
+    refused(&at(&bus).delete("EXAMPLE_KEY"));
+    assert_eq!(bus.count(OLDER_SERVICE, "EXAMPLE_KEY"), 1, "the locked one may hold more");
+}
+
+#[test]
 fn a_newer_entry_is_not_replaced_by_one_of_the_older_service() {
     let Some(bus) = keyring("the older service, late") else { return };
     bus.store(SERVICE, "EXAMPLE_KEY", b"new");

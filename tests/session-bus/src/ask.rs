@@ -10,6 +10,9 @@ pub(crate) const NAME: &str = "org.freedesktop.secrets";
 const ROOT: &str = "/org/freedesktop/secrets";
 const SERVICE: &str = "org.freedesktop.Secret.Service";
 
+/// The collection that a keyring keeps in memory only.
+pub(crate) const ASIDE: &str = "/org/freedesktop/secrets/collection/session";
+
 pub(crate) async fn connection(address: &str) -> zbus::Result<Connection> {
     zbus::connection::Builder::address(address).build().await
 }
@@ -31,6 +34,10 @@ fn call<B: Serialize + DynamicType>(
 
 const BUS: (&str, &str, &str) =
     ("org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus");
+
+pub(crate) fn answers(address: &str) -> bool {
+    call(address, BUS, "GetId", &()).is_ok()
+}
 
 pub(crate) fn reload(address: &str) {
     call(address, BUS, "ReloadConfig", &()).expect("the bus reads its services");
@@ -87,8 +94,16 @@ pub(crate) fn prompt(address: &str) {
 #[derive(Serialize, Type)]
 struct Secret<'a>(&'a zbus::ObjectPath<'a>, &'a [u8], &'a [u8], &'a str);
 
-pub(crate) fn store(address: &str, service: &str, account: &str, value: &[u8]) {
-    let collection = default_collection(address).expect("there is a default collection");
+pub(crate) fn store(
+    address: &str,
+    aside: Option<&str>,
+    service: &str,
+    account: &str,
+    value: &[u8],
+) {
+    let default =
+        || default_collection(address).expect("there is a default collection").to_string();
+    let collection = aside.map_or_else(default, ToOwned::to_owned);
     let attributes = HashMap::from([("service", service), ("account", account)]);
     block_on(async {
         let bus = connection(address).await?;

@@ -60,7 +60,8 @@ impl SessionBus {
         command.arg("--nofork").arg("--nopidfile").arg("--config-file").arg(at.join("bus.conf"));
         let daemon = Running::start(surrounded(&mut command, at));
         let bus = Self { keyring: None, _daemon: daemon, folder };
-        until("the bus listens", || bus.socket().exists());
+        // The socket is there a moment before it takes connections.
+        until("the bus answers", || ask::answers(&bus.address()));
         // What would open dialogs on a desktop: here it leaves a mark.
         let mark = format!("/usr/bin/touch {}", bus.mark().display());
         bus.offer("org.gnome.keyring.SystemPrompter", &mark);
@@ -122,7 +123,12 @@ impl SessionBus {
 
     /// Stores an entry, as another program would.
     pub fn store(&self, service: &str, account: &str, value: &[u8]) {
-        ask::store(&self.address(), service, account, value);
+        ask::store(&self.address(), None, service, account, value);
+    }
+
+    /// The same in a collection that is not the default one, and never locked.
+    pub fn store_aside(&self, service: &str, account: &str, value: &[u8]) {
+        ask::store(&self.address(), Some(ask::ASIDE), service, account, value);
     }
 
     /// How many entries an account has under a service name: unlocked and locked ones.
