@@ -162,6 +162,23 @@ fn what_is_locked_between_search_and_reading_is_locked() {
 }
 
 #[test]
+fn a_locked_entry_outside_the_default_collection_is_locked() {
+    let Some(bus) = empty("locked elsewhere") else { return };
+    let impostor = but(&bus, |call| {
+        let locked = || Some(call.reply(&(nobody(), vec![path(OLD)])));
+        (call.method == "SearchItems").then(locked)
+    });
+    let answer = at(&bus).get("EXAMPLE_KEY");
+    assert!(matches!(answer, Answer::Locked(_)), "{answer:?}");
+    assert!(refused(&at(&bus).set("EXAMPLE_KEY", b"value")).contains("locked"));
+    assert!(refused(&at(&bus).delete("EXAMPLE_KEY")).contains("locked"));
+    for changing in ["CreateItem", "Delete"] {
+        assert_eq!(times(&impostor, changing), 0);
+    }
+    discreet(&impostor);
+}
+
+#[test]
 fn the_text_of_an_error_is_told_to_nobody() {
     let Some(bus) = empty("texts of errors") else { return };
     let names = [
@@ -198,7 +215,7 @@ fn answers_of_another_shape_are_a_failure() {
         ("GetSecret", |call| call.reply(&(path(SESSION), vec![0_u8; 16]))),
         ("GetSecret", |call| call.reply(&(path(SESSION), vec![0_u8; 3], vec![0_u8; 16], ""))),
         ("GetSecret", |call| call.reply(&(path(SESSION), vec![0_u8; 16], vec![0_u8; 17], ""))),
-        ("GetSecret", |call| call.reply(&(path(PROMPT), vec![0_u8; 16], vec![0_u8; 16], ""))),
+        ("GetSecret", |call| call.reply(&(path(SESSION), vec![0_u8; 16], vec![0_u8; 16], ""))),
         ("GetSecret", |call| call.reply(&7_u64)),
     ];
     for (number, (method, answered)) in cases.into_iter().enumerate() {
