@@ -3,6 +3,7 @@
 //! No call opens a dialog, unlocks anything or takes longer than [`LIMIT`]. A crate of its own, so
 //! that what only reads files (a server) links none of it.
 
+#[cfg(any(target_os = "linux", target_os = "macos"))]
 mod limit;
 #[cfg(target_os = "macos")]
 mod macos;
