@@ -8,6 +8,8 @@ mod lock;
 mod process;
 mod stop;
 mod wait;
+#[cfg(target_os = "linux")]
+mod watch;
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
@@ -22,7 +24,8 @@ pub use files::{Entry, Kind};
 pub use lock::{Busy, Lock};
 pub use process::{Ending, Exec, Finished};
 pub use stop::Stop;
-pub use wait::{Watcher, Woken};
+#[cfg(target_os = "linux")]
+pub use watch::{Watcher, Woken};
 
 /// Access to one machine.
 #[derive(Clone, Debug)]
