@@ -147,6 +147,16 @@ impl Resolver<'_> {
         self.host.rename_durable(&fresh, &path).or_fail(Exit::Unavailable, doing())
     }
 
+    /// Removes the record of a rotation, durably; one that is not there is fine.
+    ///
+    /// # Errors
+    /// Exit 69 when it cannot be removed.
+    pub fn end_rotation(&self, key: &Key) -> Result<(), Failure> {
+        let path = self.rotation_path(key);
+        let doing = format!("remove {}", path.display());
+        self.host.remove_file_durable(&path).or_fail(Exit::Unavailable, doing)
+    }
+
     fn write(&self, path: &Path, bytes: &[u8], shared: bool) -> Result<(), Failure> {
         let doing = || format!("write {}", path.display());
         self.host.replace_file(path, bytes, 0o600).or_fail(Exit::Unavailable, doing())?;
