@@ -10,6 +10,8 @@ mod replace;
 mod stop;
 mod terminal;
 mod wait;
+#[cfg(target_os = "linux")]
+mod watch;
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
@@ -25,7 +27,8 @@ pub use lock::{Busy, Lock};
 pub use process::{Ending, Exec, Finished};
 pub use replace::Replacement;
 pub use stop::Stop;
-pub use wait::{Watcher, Woken};
+#[cfg(target_os = "linux")]
+pub use watch::{Watcher, Woken};
 
 /// Access to one machine.
 #[derive(Clone, Debug)]

@@ -327,9 +327,11 @@ impl Host {
     }
 
     /// Flushes the file system that holds `path`: one call for any number of files written before.
+    /// Linux only, as is whoever relies on it.
     ///
     /// # Errors
     /// What the system says.
+    #[cfg(target_os = "linux")]
     pub fn sync_file_system(&self, path: &Path) -> io::Result<()> {
         rustix::fs::syncfs(File::open(path)?).map_err(io::Error::from)
     }
