@@ -8,3 +8,6 @@
 
 mod calls;
 mod machine;
+mod migration;
+mod rotation;
+mod scanning;
