@@ -30,6 +30,8 @@ const fn shape(
 }
 
 const WORD_16: &str = "[A-Za-z0-9_-]{16,}";
+/// Not `sk-ecdsa-sha2-nistp256-cert-v01` and its like, which name public keys of SSH.
+const SK_REST: &str = "(?:[A-Za-z0-9_]{16,}|[A-Za-z0-9]+-[A-Za-z0-9_-]{24,})";
 const PLAIN_20: &str = "[A-Za-z0-9]{20,}";
 
 /// Every known shape; where one prefix continues another, the longer comes first.
@@ -43,7 +45,7 @@ pub const SHAPES: &[Shape] = &[
     shape("anthropic-other-key", "Anthropic key", "sk-ant-", WORD_16),
     shape("openrouter-key", "OpenRouter API key", "sk-or-v1-", WORD_16),
     shape("openrouter-other-key", "OpenRouter key", "sk-or-", WORD_16),
-    shape("sk-key", "API key of OpenAI, Moonshot, DeepSeek or others", "sk-", WORD_16),
+    shape("sk-key", "API key of OpenAI, Moonshot, DeepSeek or others", "sk-", SK_REST),
     shape("github-personal-token", "GitHub personal access token", "ghp_", PLAIN_20),
     shape("github-oauth-token", "GitHub OAuth token", "gho_", PLAIN_20),
     shape("github-user-token", "GitHub app user token", "ghu_", PLAIN_20),

@@ -32,12 +32,21 @@ fn every_shape_is_found_whole_in_running_text() {
 }
 
 #[test]
+fn an_unknown_kind_of_sk_key_is_one() {
+    for key in [format!("sk-new-{RANDOM}"), format!("sk-{}", &RANDOM[..16])] {
+        assert_eq!(any().find(&format!("({key})")).map(|it| it.as_str()), Some(&*key));
+    }
+}
+
+#[test]
 fn ordinary_text_is_not_a_key() {
     for text in [
         "task-20250809T062451Z-a1b2c3",
         "task-list and skein",
         "risk-averse-people-everywhere-in-town",
         "sk-short",
+        "sk-ecdsa-sha2-nistp256-cert-v01@openssh.com",
+        "sk-ssh-ed25519@openssh.com",
         "AKIA is how they begin",
         "ghp_ is how they begin",
         "tk_button",

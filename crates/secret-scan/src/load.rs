@@ -70,6 +70,8 @@ struct NearText {
     keywords: Vec<String>,
     #[serde(default)]
     quoted: bool,
+    #[serde(default)]
+    words: bool,
 }
 
 #[derive(Default, Deserialize)]
@@ -181,8 +183,8 @@ fn near(text: NearText) -> Rule {
         r#"{NAME_STARTS}{names})(?:[ \t\w.-]{{0,30}})[\s'"]{{0,3}}(?:=|>|:{{1,3}}=|\|\||:|=>|\?=|,|\()"#,
         names = text.names,
     ) + &format!("{opens}({}){closes}", text.value);
-    let (trust, doubt): (_, fn(&[u8]) -> bool) =
-        if text.quoted { (Trust::Generic, is_made_up) } else { (Trust::Near, is_pattern) };
+    let trust = if text.quoted { Trust::Generic } else { Trust::Near };
+    let doubt: fn(&[u8]) -> bool = if text.words { is_pattern } else { is_made_up };
     Rule {
         id: text.id,
         description: text.description,

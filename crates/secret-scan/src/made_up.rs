@@ -6,7 +6,22 @@ const LONGEST_PATTERN: usize = 512;
 /// Returns whether a value is plainly no key: a name in a program, an id, or a pattern.
 pub(crate) fn is_made_up(value: &[u8]) -> bool {
     let plain = |byte: &u8| byte.is_ascii_alphabetic() || b"_.-:/".contains(byte);
-    value.iter().all(plain) && !is_mixed(value) || is_uuid(value) || is_pattern(value)
+    value.iter().all(plain) && !is_mixed(value)
+        || is_name(value)
+        || is_uuid(value)
+        || is_pattern(value)
+}
+
+/// Returns whether the value is three or more words with a number at most behind each, as in
+/// `TRAFFIC_SECRET_0`.
+fn is_name(value: &[u8]) -> bool {
+    let is_word = |word: &[u8]| {
+        let letters = word.iter().take_while(|byte| byte.is_ascii_alphabetic()).count();
+        let digits = word[letters..].iter().take_while(|byte| byte.is_ascii_digit()).count();
+        letters + digits == word.len() && digits <= 3 && !is_mixed(&word[..letters])
+    };
+    let words = value.split(|byte| b"_.-".contains(byte));
+    words.clone().all(is_word) && words.count() >= 3
 }
 
 /// Returns whether a value is one piece over and over, or a piece of the alphabet.
@@ -53,6 +68,9 @@ mod tests {
         for (value, want) in [
             ("settings.password_field", true),
             ("SecretServiceBackend", true),
+            ("CLIENT_TRAFFIC_SECRET_0", true),
+            ("aes-256-gcm-v2", true),
+            ("q7Zk-2mXw-9RtB-4vNc", false),
             ("0123456789abcdef", true),
             ("abababababababab", true),
             ("deadbeefdeadbeef", true),

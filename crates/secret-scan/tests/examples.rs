@@ -111,6 +111,7 @@ fn keys_of_other_makers_are_found_by_the_rules_of_gitleaks() {
         (format!("api_key = \"{}\"", random(40)), "generic-api-key"),
         (format!("\"auth_token\": \"{}\"", random(32)), "generic-api-key"),
         (format!("export SOME_SECRET={}", hex(40)), "generic-api-key"),
+        (format!("hmac_sha256_key: {}", hex(64)), "signing-secret"),
         (format!("glsa_{}_{}", random(32), hex(8)), "grafana-service-account-token"),
     ] {
         let found = scan(&text);
@@ -150,6 +151,8 @@ fn what_only_looks_like_a_secret_is_left_alone() {
         "-----BEGIN CERTIFICATE-----".to_owned(),
         "password = \"correct horse battery staple\"".to_owned(),
         "secret: Option<SecretString>,".to_owned(),
+        "const X_HMAC_SHA_256: WS_SECURITY_ALGORITHM_ID = 8;".to_owned(),
+        "Secret => \"CLIENT_TRAFFIC_SECRET_0\",".to_owned(),
         "let token = tokens.next().ok_or(Error::MissingToken)?;".to_owned(),
     ] {
         let found = scan(&text);
