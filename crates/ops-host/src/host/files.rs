@@ -108,6 +108,18 @@ impl Host {
     /// # Errors
     /// `InvalidInput` when it is not a regular file, else what the system says.
     pub fn read_plain(&self, path: &Path, limit: u64) -> io::Result<(Entry, Vec<u8>)> {
+        let (entry, file) = self.open_plain(path)?;
+        let mut bytes = Vec::with_capacity(usize::try_from(entry.size.min(limit)).unwrap_or(0));
+        file.take(limit).read_to_end(&mut bytes)?;
+        Ok((entry, bytes))
+    }
+
+    /// Opens a regular file for reading piece by piece, never following a link or waiting on a
+    /// pipe. Returns the descriptor's own facts beside it.
+    ///
+    /// # Errors
+    /// `InvalidInput` when it is not a regular file, else what the system says.
+    pub fn open_plain(&self, path: &Path) -> io::Result<(Entry, impl Read + use<>)> {
         let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
         let flags = i32::try_from(flags.bits()).unwrap_or_default();
         let file = OpenOptions::new().read(true).custom_flags(flags).open(path)?;
@@ -115,9 +127,7 @@ impl Host {
         if !meta.is_file() {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
         }
-        let mut bytes = Vec::with_capacity(usize::try_from(meta.len().min(limit)).unwrap_or(0));
-        file.take(limit).read_to_end(&mut bytes)?;
-        Ok((Entry::new(path.file_name().unwrap_or_default().into(), &meta), bytes))
+        Ok((Entry::new(path.file_name().unwrap_or_default().into(), &meta), file))
     }
 
     /// Looks at one path without following a link. `None` when nothing is there.
