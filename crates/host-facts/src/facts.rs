@@ -160,7 +160,7 @@ pub struct Facts {
     pub console: Seen<Answer>,
     /// Space, inodes and the sizes of log folders.
     pub disk: Seen<Disk>,
-    /// Each required secret; never its value.
+    /// Each registered secret; never its value.
     pub keys: Seen<Vec<KeyFact>>,
     /// guard's timer and the end of its log.
     pub guard: Seen<Guard>,

@@ -85,16 +85,22 @@ pub struct Sizes {
     pub bytes: BTreeMap<String, u64>,
 }
 
-/// One required secret, without its value.
+/// One registered secret, without its value.
 #[derive(Clone, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct KeyFact {
     /// Its registered name.
     pub name: String,
+    /// Whether the registry says that every install needs it.
+    pub required: bool,
     /// env, credential, keychain or file; `None` when it is nowhere or must not be used.
     pub source: Option<String>,
     /// Its recognised prefix and last characters.
     pub masked: Option<String>,
-    /// Why it must not be used, with the command that mends it.
+    /// Eight hexadecimal digits by which two hosts' keys can be compared.
+    pub fingerprint: Option<String>,
+    /// Why it must not be used.
     pub problem: Option<String>,
+    /// The command that mends that.
+    pub mend: Option<String>,
 }
