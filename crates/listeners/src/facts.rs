@@ -145,7 +145,7 @@ impl Socket {
 
 impl Sockets {
     /// Puts sockets into the order of the document.
-    pub fn sort(&mut self) {
+    pub(crate) fn sort(&mut self) {
         self.sockets.sort_by(|a, b| {
             let key = |it: &Socket| (it.protocol, it.address, it.port, it.inode);
             key(a).cmp(&key(b)).then_with(|| a.interface.cmp(&b.interface))
