@@ -7,7 +7,7 @@ mod things;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::sockets::Sockets;
+use listeners::Sockets;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 

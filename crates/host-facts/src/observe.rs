@@ -94,12 +94,10 @@ pub fn collect(host: &Host, wanted: &Wanted) -> Facts {
     let (tell, told) = mpsc::channel();
     for &part in &wanted.parts {
         let (host, wanted, tell) = (host.clone(), Arc::clone(&shared), tell.clone());
-        let spawned = std::thread::Builder::new()
-            .name(format!("{part:?}"))
-            .spawn(move || {
-                // Nobody listens any more when this part is late.
-                let _late = tell.send((part, look(&host, &wanted, part))).is_err();
-            });
+        let spawned = std::thread::Builder::new().name(format!("{part:?}")).spawn(move || {
+            // Nobody listens any more when this part is late.
+            let _late = tell.send((part, look(&host, &wanted, part))).is_err();
+        });
         if let Err(err) = spawned {
             facts.lose(part, &format!("no thread for it: {err}"));
             waiting.remove(&part);
@@ -143,7 +141,9 @@ fn look(host: &Host, wanted: &Wanted, part: Part) -> Put {
         Part::Addresses => put(addresses::addresses(), |facts| &mut facts.addresses),
         Part::Tailscale => put(tailscale::tailscale(&commands), |facts| &mut facts.tailscale),
         Part::Docker => put(docker::docker(&commands), |facts| &mut facts.docker),
-        Part::Compose => put(compose::compose(&commands, &wanted.compose), |facts| &mut facts.compose),
+        Part::Compose => {
+            put(compose::compose(&commands, &wanted.compose), |facts| &mut facts.compose)
+        }
         Part::Api => put(endpoint::ask(host, &wanted.api, wanted.deadline), |facts| &mut facts.api),
         Part::Console => {
             put(endpoint::ask(host, &wanted.console, wanted.deadline), |facts| &mut facts.console)

@@ -4,10 +4,8 @@ use crate::facts::Address;
 
 pub(super) fn addresses() -> Result<Vec<Address>, String> {
     let found = if_addrs::get_if_addrs().map_err(|err| format!("getifaddrs: {err}"))?;
-    let mut found: Vec<Address> = found
-        .into_iter()
-        .map(|it| Address { address: it.ip(), interface: it.name })
-        .collect();
+    let mut found: Vec<Address> =
+        found.into_iter().map(|it| Address { address: it.ip(), interface: it.name }).collect();
     found.sort();
     found.dedup();
     Ok(found)

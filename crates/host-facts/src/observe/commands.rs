@@ -45,9 +45,10 @@ impl<'a> Commands<'a> {
         program: &str,
         args: &[A],
     ) -> Result<Finished, String> {
-        let file = self.host.find_program(program).ok_or_else(|| {
-            format!("there is no program `{program}` on PATH")
-        })?;
+        let file = self
+            .host
+            .find_program(program)
+            .ok_or_else(|| format!("there is no program `{program}` on PATH"))?;
         let mut exec = Exec::new(file, args.iter().map(AsRef::as_ref));
         // systemd prints times in the local zone, and others their messages in the local language.
         exec.env.extend([("TZ".into(), "UTC".into()), ("LC_ALL".into(), "C".into())]);
@@ -67,8 +68,14 @@ impl<'a> Commands<'a> {
 /// How a command failed, with the first line of what it said.
 pub(super) fn failed(program: &str, finished: &Finished) -> String {
     let said = String::from_utf8_lossy(&finished.stderr);
-    let said: String = said.lines().map(str::trim).find(|it| !it.is_empty()).unwrap_or_default()
-        .chars().take(ENOUGH).collect();
+    let said: String = said
+        .lines()
+        .map(str::trim)
+        .find(|it| !it.is_empty())
+        .unwrap_or_default()
+        .chars()
+        .take(ENOUGH)
+        .collect();
     let how = match finished.ending {
         Ending::Code(code) => format!("ended with code {code}"),
         Ending::Signal(signal) => format!("was ended by signal {signal}"),
@@ -86,5 +93,6 @@ pub(super) fn json<T: serde::de::DeserializeOwned>(
     program: &str,
     bytes: &[u8],
 ) -> Result<T, String> {
-    serde_json::from_slice(bytes).map_err(|err| format!("`{program}` said what is not as documented: {err}"))
+    serde_json::from_slice(bytes)
+        .map_err(|err| format!("`{program}` said what is not as documented: {err}"))
 }

@@ -53,7 +53,10 @@ fn rows(bytes: &[u8]) -> Result<Vec<ComposeContainer>, String> {
     let rows: Vec<Row> = if bytes.starts_with(b"[") {
         serde_json::from_slice(bytes).map_err(wrong)?
     } else {
-        serde_json::Deserializer::from_slice(bytes).into_iter().collect::<Result<_, _>>().map_err(wrong)?
+        serde_json::Deserializer::from_slice(bytes)
+            .into_iter()
+            .collect::<Result<_, _>>()
+            .map_err(wrong)?
     };
     let has_ended = |state: &str| matches!(state, "exited" | "dead");
     Ok(rows
@@ -75,7 +78,8 @@ mod tests {
     #[test]
     fn both_shapes_are_read_alike() {
         let one = r#"{"Name":"ops-api-1","Service":"api","State":"running","Health":"healthy","ExitCode":0,"New":1}"#;
-        let two = r#"{"Name":"ops-db-1","Service":"db","State":"exited","Health":"","ExitCode":137}"#;
+        let two =
+            r#"{"Name":"ops-db-1","Service":"db","State":"exited","Health":"","ExitCode":137}"#;
         let want = rows(format!("{one}\n{two}\n").as_bytes()).unwrap();
         assert_eq!(rows(format!("[{one},{two}]\n").as_bytes()).unwrap(), want);
         assert_eq!((want[0].exit_code, want[1].exit_code), (None, Some(137)));

@@ -68,11 +68,11 @@ struct Port {
 
 pub(super) fn docker(commands: &Commands) -> Result<Docker, String> {
     std::thread::scope(|scope| {
-        let version = scope.spawn(|| {
-            commands.output("docker", &["version", "--format", "{{.Server.Version}}"])
-        });
+        let version = scope
+            .spawn(|| commands.output("docker", &["version", "--format", "{{.Server.Version}}"]));
         let containers = containers(commands);
-        let version = version.join().unwrap_or_else(|_| Err("its collector broke off".to_owned()))?;
+        let version =
+            version.join().unwrap_or_else(|_| Err("its collector broke off".to_owned()))?;
         let engine = String::from_utf8_lossy(&version).trim().to_owned();
         Ok(Docker { engine, containers: containers? })
     })
@@ -87,7 +87,8 @@ fn containers(commands: &Commands) -> Result<Vec<Container>, String> {
         let mut found = Vec::new();
         let mut is_whole = true;
         for some in ids.chunks(AT_ONCE) {
-            let args: Vec<&str> = ["container", "inspect"].into_iter().chain(some.iter().copied()).collect();
+            let args: Vec<&str> =
+                ["container", "inspect"].into_iter().chain(some.iter().copied()).collect();
             let said = commands.run("docker", &args)?;
             if said.success() {
                 found.extend(inspected(&said.stdout)?);
@@ -150,7 +151,10 @@ mod tests {
         let found = inspected(text).unwrap();
         assert_eq!((found[0].id.as_str(), found[0].name.as_str()), ("0123456789ab", "web"));
         let shown = |it: &Binding| format!("{}:{}->{}", it.address, it.host_port, it.port);
-        assert_eq!(found[0].bound.iter().map(shown).collect::<Vec<_>>(), ["0.0.0.0:8080->80/tcp", ":::8080->80/tcp"]);
+        assert_eq!(
+            found[0].bound.iter().map(shown).collect::<Vec<_>>(),
+            ["0.0.0.0:8080->80/tcp", ":::8080->80/tcp"]
+        );
         assert_eq!(found[0].asked.iter().map(shown).collect::<Vec<_>>(), [":8080->80/tcp"]);
         assert_eq!((found[1].network.as_str(), found[1].restart.as_str()), ("host", ""));
         assert_eq!(inspected(b"[]").unwrap(), []);

@@ -91,18 +91,16 @@ fn logfmt(line: &str) -> Vec<(String, String)> {
     let mut rest = line.trim_start();
     while let Some((name, after)) = rest.split_once('=') {
         let name = name.rsplit(char::is_whitespace).next().unwrap_or_default();
-        let (value, after) = match after.strip_prefix('"') {
-            Some(quoted) => unquoted(quoted),
-            None => {
-                let end = after.find(char::is_whitespace).unwrap_or(after.len());
-                let (value, after) = after.split_at(end);
-                (value.to_owned(), after)
-            }
-        };
+        let (value, after) = after.strip_prefix('"').map_or_else(|| unspaced(after), unquoted);
         pairs.push((name.to_owned(), value));
         rest = after.trim_start();
     }
     pairs
+}
+
+fn unspaced(text: &str) -> (String, &str) {
+    let (value, after) = text.split_at(text.find(char::is_whitespace).unwrap_or(text.len()));
+    (value.to_owned(), after)
 }
 
 fn unquoted(text: &str) -> (String, &str) {

@@ -29,16 +29,18 @@ fn look(resolver: &Resolver, pepper: Option<&Pepper>, key: &Key) -> KeyFact {
             problem: None,
             mend: None,
         },
-        Err(failure) => KeyFact {
-            name,
-            required,
-            source: None,
-            masked: None,
-            fingerprint: None,
-            problem: Some(failure.source.as_ref().map_or(failure.doing.clone(), |why| {
-                format!("cannot {}: {why}", failure.doing)
-            })),
-            mend: failure.hint,
-        },
+        Err(failure) => {
+            KeyFact {
+                name,
+                required,
+                source: None,
+                masked: None,
+                fingerprint: None,
+                problem: Some(failure.source.as_ref().map_or(failure.doing.clone(), |why| {
+                    format!("cannot {}: {why}", failure.doing)
+                })),
+                mend: failure.hint,
+            }
+        }
     }
 }

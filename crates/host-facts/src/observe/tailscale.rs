@@ -3,10 +3,10 @@
 //! The shapes are those of tailscale's ipn/ipnstate, ipn/serve.go and ipn/prefs.go; what is not
 //! known is passed over, since "this format has changed between releases".
 
-use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 
 use serde::Deserialize;
+use serde_json::Value;
 
 use super::commands::{Commands, json};
 use crate::facts::{Seen, Tailscale};
@@ -39,14 +39,6 @@ struct Own {
     expired: bool,
     #[serde(default)]
     key_expiry: Option<String>,
-}
-
-/// `tailscale funnel status --json`; `null` and `{}` are no configuration.
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "PascalCase", default)]
-struct Serve {
-    allow_funnel: Option<BTreeMap<String, bool>>,
-    foreground: Option<BTreeMap<String, Serve>>,
 }
 
 /// `tailscale debug prefs`.
@@ -105,16 +97,31 @@ fn first_ipv4(bytes: &[u8]) -> Result<Ipv4Addr, String> {
     first.parse().map_err(|_| format!("`tailscale ip -4` said {first:?}, which is no IPv4 address"))
 }
 
+/// Reads `tailscale funnel status --json` strictly: what is not understood could be a funnel.
 fn funnel(bytes: &[u8]) -> Result<Vec<String>, String> {
-    let serve: Option<Serve> = json("tailscale funnel status", bytes)?;
-    let serve = serve.unwrap_or_default();
-    let foreground = serve.foreground.unwrap_or_default().into_values();
-    let all = foreground.map(|it| it.allow_funnel).chain([serve.allow_funnel]);
-    let mut open: Vec<String> =
-        all.flatten().flatten().filter(|(_, is_on)| *is_on).map(|(at, _)| at).collect();
+    let mut open = Vec::new();
+    open_in(&json("tailscale funnel status", bytes)?, &mut open)
+        .ok_or("`tailscale funnel status` said what is not as documented")?;
     open.sort();
     open.dedup();
     Ok(open)
+}
+
+/// Collects what one configuration publishes, also those of foreground sessions within. `null` and
+/// `{}` publish nothing; `None` when it is no configuration.
+fn open_in(serve: &Value, open: &mut Vec<String>) -> Option<()> {
+    let map = |value: Option<&Value>| match value {
+        None | Some(Value::Null) => Some(serde_json::Map::new()),
+        Some(Value::Object(map)) => Some(map.clone()),
+        Some(_) => None,
+    };
+    let serve = map(Some(serve))?;
+    for (at, is_on) in map(serve.get("AllowFunnel"))? {
+        if is_on.as_bool()? {
+            open.push(at);
+        }
+    }
+    map(serve.get("Foreground"))?.values().try_for_each(|session| open_in(session, open))
 }
 
 fn ssh(bytes: &[u8]) -> Result<bool, String> {
@@ -139,7 +146,10 @@ mod tests {
         let out = br#"{"BackendState":"NeedsLogin","TailscaleIPs":null,"Self":{"DNSName":"",
             "KeyExpiry":"0001-01-01T00:00:00Z"},"Health":null}"#;
         let seen = status(out).unwrap();
-        assert_eq!((seen.backend_state.as_str(), seen.tun, seen.online), ("NeedsLogin", None, false));
+        assert_eq!(
+            (seen.backend_state.as_str(), seen.tun, seen.online),
+            ("NeedsLogin", None, false)
+        );
         assert_eq!((seen.key_expiry, seen.addresses), (None, vec![]));
         for wrong in [&b""[..], b"{}", b"null", br#"{"BackendState":7}"#, b"\xff"] {
             assert!(status(wrong).is_err());
@@ -153,11 +163,20 @@ mod tests {
             ("null\n", vec![]),
             (r#"{"TCP":{"443":{"HTTPS":true}},"AllowFunnel":{"a:443":false}}"#, vec![]),
             (r#"{"AllowFunnel":{"a:443":true}}"#, vec!["a:443"]),
-            (r#"{"AllowFunnel":null,"Foreground":{"s":{"AllowFunnel":{"b:8443":true}}}}"#, vec!["b:8443"]),
+            (
+                r#"{"AllowFunnel":null,"Foreground":{"s":{"AllowFunnel":{"b:8443":true}}}}"#,
+                vec!["b:8443"],
+            ),
         ] {
             assert_eq!(funnel(text.as_bytes()).unwrap(), open, "{text}");
         }
-        for wrong in ["", "[]", r#"{"AllowFunnel":{"a":1}}"#, "No serve config"] {
+        for wrong in [
+            "",
+            "[]",
+            r#"{"AllowFunnel":{"a":1}}"#,
+            r#"{"Foreground":{"s":[]}}"#,
+            "No serve config",
+        ] {
             assert!(funnel(wrong.as_bytes()).is_err(), "{wrong}");
         }
     }
