@@ -3,6 +3,7 @@
 //! A struct, not a trait: tests give it their own environment and clock, and what runs is real.
 #![expect(clippy::disallowed_methods, reason = "this module is the seam the lint protects")]
 
+mod ends;
 mod files;
 mod lock;
 mod process;
@@ -22,6 +23,7 @@ use std::time::{Duration, Instant};
 
 use crate::time::Timestamp;
 
+pub use ends::Space;
 pub use files::{Entry, Kind};
 pub use lock::{Busy, Lock};
 pub use process::{Ending, Exec, Finished};
