@@ -30,6 +30,9 @@ pub fn schemas() -> Vec<(&'static str, Schema)> {
         ("bridge.publish_watch.schema.json", schema_for!(bridge_publish::Watched)),
         ("bridge.report.schema.json", schema_for!(report::Summary)),
         ("bridge.smoke.schema.json", schema_for!(submit::Smoke)),
+        ("doctor.schema.json", schema_for!(doctor::Policy)),
+        ("doctor.report.schema.json", schema_for!(doctor::Report)),
+        ("facts.schema.json", schema_for!(host_facts::Facts)),
         ("alert.schema.json", schema_for!(ops_core::alert::Spooled)),
         ("key_rotation.schema.json", schema_for!(secrets::rotation::Rotation)),
         ("keys.schema.json", schema_for!(secrets::Registry)),
@@ -44,5 +47,6 @@ pub fn commands() -> Vec<Command> {
         bridge_publish::args::Args::command(),
         bridge_report::args::Args::command(),
         bridge_submit::args::Args::command(),
+        doctor::args::Args::command(),
     ]
 }
