@@ -37,13 +37,14 @@ fn shipped_configuration_is_valid_and_nothing_else_is_shipped() {
     let folder = top().join("configs");
     let source = Source::Folder(folder.clone());
     config::load::<Settings>(&Host::real(), &source).unwrap();
+    config::load::<doctor::Policy>(&Host::real(), &source).unwrap();
     config::load::<secrets::Registry>(&Host::real(), &source).unwrap();
     let files: BTreeSet<String> = fs::read_dir(folder)
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
         .collect();
     // A new file takes its line above.
-    assert_eq!(files, BTreeSet::from(["bridge.yaml", "keys.yaml", "schemas"].map(str::to_owned)));
+    assert_eq!(files, BTreeSet::from(["bridge.yaml", "doctor.yaml", "keys.yaml", "schemas"].map(str::to_owned)));
 }
 
 #[test]
@@ -59,6 +60,8 @@ fn open_objects(name: &str, at: &str, schema: &serde_json::Value) {
         "alert.schema.json",
         "bridge.schema.json",
         "command.schema.json",
+        "doctor.schema.json",
+        "facts.schema.json",
         "key_rotation.schema.json",
         "keys.schema.json",
     ];
