@@ -33,6 +33,12 @@ pub fn schemas() -> Vec<(&'static str, Schema)> {
         ("bridge.smoke.schema.json", schema_for!(submit::Smoke)),
         ("doctor.schema.json", schema_for!(doctor::Policy)),
         ("doctor.report.schema.json", schema_for!(doctor::Report)),
+        ("guard.schema.json", schema_for!(guard::Policy)),
+        ("guard.cycle.schema.json", schema_for!(guard::documents::Cycle)),
+        ("guard.install.schema.json", schema_for!(guard::documents::Installed)),
+        ("guard.reset.schema.json", schema_for!(guard::documents::Reset)),
+        ("guard.state.schema.json", schema_for!(guard::memory::Memory)),
+        ("guard.status.schema.json", schema_for!(guard::documents::Standing)),
         ("facts.schema.json", schema_for!(host_facts::Facts)),
         ("alert.schema.json", schema_for!(ops_core::alert::Spooled)),
         ("key.audit.schema.json", schema_for!(key::audit::Entry)),
@@ -58,7 +64,8 @@ pub fn commands() -> Vec<Command> {
         bridge_publish::args::Args::command(),
         bridge_report::args::Args::command(),
         bridge_submit::args::Args::command(),
-        key::args::Args::command(),
         doctor::args::Args::command(),
+        guard::args::Args::command(),
+        key::args::Args::command(),
     ]
 }

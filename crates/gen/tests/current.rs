@@ -44,7 +44,10 @@ fn shipped_configuration_is_valid_and_nothing_else_is_shipped() {
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
         .collect();
     // A new file takes its line above.
-    assert_eq!(files, BTreeSet::from(["bridge.yaml", "doctor.yaml", "keys.yaml", "schemas"].map(str::to_owned)));
+    assert_eq!(
+        files,
+        BTreeSet::from(["bridge.yaml", "doctor.yaml", "keys.yaml", "schemas"].map(str::to_owned))
+    );
 }
 
 #[test]
