@@ -1,0 +1,11 @@
+//! Makes sshd listen on the tailnet address and nowhere else, and never locks anybody out.
+//!
+//! [`facts`] is what was seen, [`decide`] says no or plans, and what acts can always go back:
+//! docs/sshd-fix.md.
+
+pub mod config;
+pub mod decide;
+pub mod facts;
+pub mod observe;
+pub mod places;
+pub mod unit;
