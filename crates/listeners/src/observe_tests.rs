@@ -196,8 +196,26 @@ fn inner_every_kind() {
     }
     let none = observe(&host, Ask::Nobody).unwrap();
     assert!(none.sockets.iter().all(|it| it.owners == Owners::NotAsked));
+    among_very_many_files(&host, held[0].try_clone().unwrap());
     shared_sockets(&host, held.remove(0));
     drop((server, client, bound, held));
+}
+
+/// A socket behind more files than are looked at first is found, and its other holder with it.
+fn among_very_many_files(host: &Host, socket: OwnedFd) {
+    let file = std::fs::File::open("/dev/null").unwrap();
+    let files: Vec<_> = (0..1100).map(|_| file.try_clone()).collect();
+    if let Some(Err(err)) = files.iter().find(|it| it.is_err()) {
+        return eprintln!("many files left out: {err}");
+    }
+    let late = bind(SocketType::STREAM, "0.0.0.0:3001".parse().unwrap(), None);
+    let seen = observe(host, Ask::Strangers).unwrap();
+    let of = |port| seen.sockets.iter().find(|it| it.port == port).unwrap();
+    for port in [1001, 3001] {
+        let Owners::Known(owners) = &of(port).owners else { panic!("{:?}", of(port)) };
+        assert_eq!(owners.iter().map(|it| it.pid).collect::<Vec<_>>(), [std::process::id()]);
+    }
+    drop((late, files, socket));
 }
 
 /// A socket that a child inherits is held by both, and after both by nobody.

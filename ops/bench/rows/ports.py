@@ -9,35 +9,49 @@ from bench import Line, Skipped
 NEEDS = ["listeners"]
 UNSHARE = ["unshare", "--net", "--pid", "--fork", "--mount-proc", "--kill-child"]
 
-# Runs as process 1 of a namespace of its own, which holds the sockets; then every line of standard
-# input is a command, and every line of standard output how long it took and what it said. The
-# first argument is how many sockets, the second what they are.
+# Runs as process 1 of a namespace of its own, whose children hold the sockets, as many each as one
+# process may; then every line of standard input is a command, and every line of standard output how
+# long it took and what it said. The first argument is how many sockets, the second what they are.
 HOLDER = r"""
-import json, resource, socket, subprocess, sys, time
+import json, os, resource, signal, socket, subprocess, sys, time
 count, kind = int(sys.argv[1]), sys.argv[2]
-resource.setrlimit(resource.RLIMIT_NOFILE, (count + 1000, count + 1000))
+most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+most = min(most, count + 100) - 100
 subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
-held = []
-def listen(at):
-    one = socket.create_server(at, backlog=64)
-    held.append(one)
-    return one
-listen(("0.0.0.0", 22)); listen(("127.0.0.1", 8000)); listen(("127.0.0.1", 8787))
-udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); udp.bind(("0.0.0.0", 41641)); held.append(udp)
-if kind == "connections":
-    server = listen(("127.0.0.1", 9000))
-    while len(held) + 2 <= count:
-        held.append(socket.create_connection(server.getsockname()))
-        held.append(server.accept()[0])
-else:
-    at = 0
-    while len(held) < count:
-        listen((f"127.1.{at // 250}.{at % 250 + 1}", 7000)); at += 1
-print(len(held), flush=True)
+listen = lambda *at: socket.create_server(at, backlog=64)
+held = [listen("0.0.0.0", 22), listen("127.0.0.1", 8000), listen("127.0.0.1", 8787)]
+held.append(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+held[-1].bind(("0.0.0.0", 41641))
+total = few = listening = len(held)
+def hold(first, number):
+    if kind == "listeners":
+        place = lambda at: f"127.1.{at // 250}.{at % 250 + 1}"
+        return [listen(place(at), 7000) for at in range(first, first + number)]
+    mine = [listen("127.0.0.1", 9000 + listening)]
+    while len(mine) + 2 <= number:
+        mine.append(socket.create_connection(mine[0].getsockname()))
+        mine.append(mine[0].accept()[0])
+    return mine
+while total + 2 <= count:
+    number = min(most, count - total)
+    read, write = os.pipe()
+    if os.fork() == 0:
+        for one in held:
+            one.close()
+        mine = hold(total - few, number)
+        os.write(write, b"%d" % len(mine))
+        while True:
+            signal.pause()
+    os.close(write)
+    made = int(os.read(read, 20))
+    total += made
+    listening += made if kind == "listeners" else 1
+print(json.dumps([total, listening]), flush=True)
 for line in sys.stdin:
     argv = json.loads(line)
     start = time.perf_counter()
-    done = subprocess.run(argv, capture_output=True, text=True, close_fds=False)
+    done = subprocess.run(argv, capture_output=True, text=True)
     ms = (time.perf_counter() - start) * 1000
     print(json.dumps([ms, done.returncode, done.stdout, done.stderr]), flush=True)
 """
@@ -57,7 +71,7 @@ class Holder:
         if not (said := self.process.stdout.readline()):
             self.close()
             raise Skipped("no private namespace here (it takes root, unshare and ip)")
-        self.count = int(said)
+        self.count, self.listening = json.loads(said)
 
     def run(self, *argv):
         """Milliseconds from start to end of one command, and what it printed."""
@@ -96,8 +110,7 @@ def line(bench, holder, program, kind, rival, ask, target):
     def ours():
         ms, out = holder.run(program, ask)
         seen = json.loads(out)
-        listening = 5 if kind == "connections" else holder.count
-        if (seen["source"], seen["sockets"]) != ("netlink", listening):
+        if (seen["source"], seen["sockets"]) != ("netlink", holder.listening):
             raise RuntimeError(f"the audit saw other sockets than there are: {out}")
         inner.append(seen["read_ms"] + seen["judge_ms"])
         return ms
