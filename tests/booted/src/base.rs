@@ -105,7 +105,8 @@ impl Base {
         kilobytes(&String::from_utf8_lossy(&output.stdout)) * 1024
     }
 
-    pub(crate) fn cache(&self) -> &Path {
+    /// The folder it is kept in, beside one folder for each machine in `machines`.
+    pub fn cache(&self) -> &Path {
         &self.cache
     }
 }

@@ -5,6 +5,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use rustix::process::{Pid, Signal, kill_process};
+
 use crate::holds_within;
 
 /// A group of version 2 below this process's own. Not removed on drop: see [`Cgroup::end`].
@@ -34,6 +36,16 @@ impl Cgroup {
 
     pub(crate) fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Sends a signal to each process in it, not below.
+    pub(crate) fn signal(&self, signal: Signal) {
+        let processes = fs::read_to_string(self.path.join("cgroup.procs")).unwrap_or_default();
+        let pids = processes.lines().filter_map(|line| Pid::from_raw(line.parse().ok()?));
+        for pid in pids {
+            // It may have ended meanwhile.
+            let _ = kill_process(pid, signal);
+        }
     }
 
     /// Kills all processes in it and below, waits until they are gone, and removes it. Nothing

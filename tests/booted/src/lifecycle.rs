@@ -10,7 +10,7 @@ use rustix::process::{Signal, pidfd_send_signal};
 
 use crate::holds_within;
 use crate::machine::Machine;
-use crate::ran::{children, handle, has_ended, innermost, wait};
+use crate::ran::{children, handle, has_ended, innermost};
 
 /// What nspawn ends with when the machine in it reboots and `--keep-unit` is given.
 const REBOOT: i32 = 133;
@@ -42,16 +42,21 @@ impl Booted {
         self.leader
     }
 
-    pub(crate) fn signal_nspawn(&self, signal: Signal) {
-        let _ = pidfd_send_signal(&self.nspawn, signal);
+    /// Kills all of it at once, as a power cut does.
+    fn kill(&mut self) {
+        for process in [&self.nspawn, &self.leader_handle] {
+            // nspawn's child does not reliably die with it. Gone already is fine too.
+            let _ = pidfd_send_signal(process, Signal::KILL);
+        }
+        drop(self.child.wait());
+        let gone = holds_within(Duration::from_secs(10), || has_ended(&self.leader_handle));
+        assert!(gone || std::thread::panicking(), "the machine does not die");
     }
 }
 
 impl Drop for Booted {
     fn drop(&mut self) {
-        self.signal_nspawn(Signal::KILL);
-        drop(self.child.wait());
-        holds_within(Duration::from_secs(10), || has_ended(&self.leader_handle));
+        self.kill();
     }
 }
 
@@ -73,9 +78,16 @@ impl Machine {
         // The connection to systemd may break before the command has its answer.
         drop(self.run(["systemctl", "reboot"]));
         let mut booted = self.booted.take().expect("the machine is on");
-        let status = wait(&mut booted.child, self.options.boot_limit);
-        let code = status.and_then(|status| status.code());
-        assert_eq!(code, Some(REBOOT), "no reboot; console:\n{}", self.console());
+        let entered = self.entered_group();
+        let mut code = None;
+        holds_within(self.options.boot_limit, || {
+            // systemd stops all processes for a moment. nsenter then stops itself, and would never
+            // reap the one it has started, for which systemd waits.
+            entered.signal(Signal::CONT);
+            code = booted.child.try_wait().ok().flatten().map(|status| status.code());
+            code.is_some()
+        });
+        assert_eq!(code.flatten(), Some(REBOOT), "no reboot; console:\n{}", self.console());
         drop(booted);
         self.start_up(until);
     }

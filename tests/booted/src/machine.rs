@@ -6,6 +6,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use crate::base::{Base, kilobytes};
+use crate::cgroup::Cgroup;
 use crate::hold::{Held, joined};
 use crate::lifecycle::Booted;
 use crate::listeners::{self, Listener};
@@ -66,6 +67,24 @@ impl Machine {
         machine
     }
 
+    /// Its name: that of its folder in the cache, and the end of its control group's.
+    pub fn name(&self) -> &str {
+        self.run.name()
+    }
+
+    /// The folder of its control group.
+    pub fn control_group(&self) -> &Path {
+        self.held.cgroup().path()
+    }
+
+    /// Its process 1, by process id of the host; changes with each boot.
+    ///
+    /// # Panics
+    /// When the machine is off.
+    pub fn leader(&self) -> u32 {
+        self.booted.as_ref().expect("the machine is on").leader()
+    }
+
     /// The console's log of the last boot, for people.
     pub fn console(&self) -> String {
         std::fs::read(self.console_path())
@@ -95,11 +114,15 @@ impl Machine {
     /// When the machine is off.
     #[track_caller]
     pub fn call<A: Into<OsString>>(&self, argv: impl IntoIterator<Item = A>) -> Call {
-        let booted = self.booted.as_ref().expect("the machine is on");
-        // A group below the machine's own root, so that /proc/self/cgroup makes sense in it.
-        let mut enter = joined(&self.held.cgroup().path().join("payload/booted"));
-        enter.args(["nsenter", "-t", &booted.leader().to_string(), "-a", "--"]);
+        let mut enter = joined(self.entered_group().path());
+        enter.args(["nsenter", "-t", &self.leader().to_string(), "-a", "--"]);
         Call::new(enter, argv)
+    }
+
+    /// Where commands run that were entered: below the machine's own root, so that
+    /// `/proc/self/cgroup` makes sense to them.
+    pub(crate) fn entered_group(&self) -> Cgroup {
+        Cgroup::at(self.held.cgroup().path().join("payload/booted"))
     }
 
     /// Writes a file whole, replacing what was there, and makes the folders above it.
@@ -170,9 +193,8 @@ impl Machine {
 
     /// A shell in it on this process's terminal, for people; returns when the shell ends.
     pub fn shell(&self) {
-        let booted = self.booted.as_ref().expect("the machine is on");
         let mut command = Command::new("nsenter");
-        command.args(["-t", &booted.leader().to_string(), "-a", "--", "env", "-i"]);
+        command.args(["-t", &self.leader().to_string(), "-a", "--", "env", "-i"]);
         command.arg(format!("PATH={}", crate::hold::PATH)).args(["HOME=/root", "TERM=linux"]);
         drop(command.args(["bash", "-l"]).status());
     }

@@ -32,6 +32,11 @@ impl Run {
         Ok((Self { folder, _lock: lock }, cgroup))
     }
 
+    /// The folder's name.
+    pub(crate) fn name(&self) -> &str {
+        self.folder.file_name().and_then(|name| name.to_str()).unwrap_or_default()
+    }
+
     /// Its log file of this name.
     pub(crate) fn log(&self, name: &str) -> PathBuf {
         self.folder.join(name)

@@ -6,3 +6,6 @@
 )]
 
 mod boots;
+mod leftovers;
+mod reach;
+mod tailscale;
