@@ -26,6 +26,7 @@
 mod apt;
 mod base;
 mod cgroup;
+mod docker;
 mod hold;
 mod lifecycle;
 mod listeners;
@@ -40,6 +41,7 @@ mod tailscale;
 use std::time::{Duration, Instant};
 
 pub use base::Base;
+pub use docker::IMAGE;
 pub use lifecycle::Until;
 pub use listeners::Listener;
 pub use machine::{Machine, Options};

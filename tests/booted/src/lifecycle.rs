@@ -123,10 +123,19 @@ impl Machine {
         drop(self.tunnel.take());
         let console = File::create(self.console_path()).expect("a console log");
         let mut command = self.held.inside();
-        command.args(["env", "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=1", "systemd-nspawn", "--quiet"]);
+        command.args(["env", "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=1"]);
+        if self.options.containers {
+            command.arg("SYSTEMD_NSPAWN_API_VFS_WRITABLE=yes");
+        }
+        command.args(["systemd-nspawn", "--quiet"]);
         command.args(["--register=no", "--keep-unit", "--private-network", "--link-journal=no"]);
         command.args(["--resolv-conf=off", "--timezone=off", "--machine=booted"]);
         command.args(["--network-veth-extra=public0:eth0", "-D", "/run/tree", "--boot"]);
+        if self.options.containers {
+            command.args(["--capability=all", "--system-call-filter=add_key keyctl bpf"]);
+            command.args(["--bind=/run/docker:/var/lib/docker"]);
+            command.args(["--bind=/run/containerd:/var/lib/containerd"]);
+        }
         command.stdout(console.try_clone().expect("a descriptor")).stderr(console);
         let child = command.spawn().expect("nsenter starts");
         self.booted = Some(self.when_up(child));

@@ -12,8 +12,8 @@ const ADDRESS_FILE: &str = "/var/lib/booted/tailnet";
 const TIMER: &str = "/etc/systemd/system/booted-tailnet.timer";
 
 impl Machine {
-    /// Starts the unit tailscaled and gives `tailscale0` this address; `tailscale` says so. Gone
-    /// after a reboot, see [`Machine::tailnet_up_after`].
+    /// Starts the unit tailscaled and gives `tailscale0` this address, and has `tailscale` follow
+    /// that ([`State::of`]). Gone after a reboot, see [`Machine::tailnet_up_after`].
     #[track_caller]
     pub fn tailnet_up(&self, address: Ipv4Addr) {
         self.name_address(address);
@@ -28,7 +28,8 @@ impl Machine {
     }
 
     /// From the next boot on, tailscaled starts with the machine, and the address comes this many
-    /// seconds after systemd has started.
+    /// seconds after systemd has started, whatever the boot waits for. For an arrival at a moment of
+    /// the test's own choosing, name a long time and call [`Machine::tailnet_up`] then.
     #[track_caller]
     pub fn tailnet_up_after(&self, seconds: u32, address: Ipv4Addr) {
         self.name_address(address);
