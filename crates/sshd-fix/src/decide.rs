@@ -18,8 +18,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::facts::Facts;
 
+pub use command::{Started, started};
 pub use edit::{Edit, edited};
 pub use plan::{Plan, SCHEMA as PLAN_SCHEMA, Step};
+pub(crate) use plan::{digest, is_right, other_lines};
 pub use preflight::{Refusal, Why, preflight};
 pub use units::real_service;
 

@@ -113,6 +113,14 @@ pub struct Included {
     pub paths: Vec<PathBuf>,
 }
 
+impl Facts {
+    /// SHA-256 of what was seen, hex, whenever it was seen.
+    pub fn digest(&self) -> String {
+        let timeless = Self { taken_at: String::new(), ..self.clone() };
+        crate::decide::digest(&serde_json::to_vec(&timeless).unwrap_or_default())
+    }
+}
+
 impl SshdConfig {
     /// The file found under that name.
     pub fn file(&self, path: &Path) -> Option<&TextFile> {

@@ -237,10 +237,15 @@ impl Host {
         sync_folder(path)
     }
 
-    fn write_temp(&self, path: &Path, bytes: &[u8], mode: u32, sync: bool) -> io::Result<PathBuf> {
+    /// A name beside `path` that nobody else uses.
+    pub(super) fn temporary(&self, path: &Path) -> PathBuf {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         let random = u64::from_ne_bytes(self.random());
-        let temp = path.with_file_name(format!(".aiops-{random:016x}-{name:.80}.tmp"));
+        path.with_file_name(format!(".aiops-{random:016x}-{name:.80}.tmp"))
+    }
+
+    fn write_temp(&self, path: &Path, bytes: &[u8], mode: u32, sync: bool) -> io::Result<PathBuf> {
+        let temp = self.temporary(path);
         let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(&temp)?;
         let written =
             file.write_all(bytes).and_then(|()| if sync { file.sync_all() } else { Ok(()) });
@@ -355,7 +360,7 @@ fn rename_to_free_name(from: &Path, to: &Path) -> io::Result<()> {
     }
 }
 
-fn sync_folder(path: &Path) -> io::Result<()> {
+pub(super) fn sync_folder(path: &Path) -> io::Result<()> {
     match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => File::open(folder)?.sync_all(),
         _ => File::open(".")?.sync_all(),

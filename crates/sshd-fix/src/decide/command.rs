@@ -1,6 +1,11 @@
 //! The options that sshd's service gives it: none may say where it listens.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
 
 use super::preflight::{Refusal, Why};
 use crate::config::lines;
@@ -14,12 +19,30 @@ const ABOUT_RUNNING: &[u8] = b"DEdeqr";
 /// Options that change nothing about listening.
 const HARMLESS: &[u8] = b"4bcghku";
 
-/// Returns the options that decide what the configuration means, for `sshd -T`.
+/// How its service starts sshd.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Started {
+    /// The program.
+    pub program: PathBuf,
+    /// Its options, those left out that are about running and not about what it does.
+    pub options: Vec<Bytes>,
+}
+
+/// Returns how the one service that is sshd starts it.
+///
+/// # Errors
+/// When there is no such service, or as [`started_by`].
+pub fn started(units: &Units) -> Result<Started, Refusal> {
+    started_by(super::units::real_service(units)?, units)
+}
+
+/// Returns how a service starts sshd.
 ///
 /// # Errors
 /// When an option says where sshd listens or which file it reads, or the command line cannot be
 /// read with certainty. The refusal names the place.
-pub(super) fn options(service: &Service, units: &Units) -> Result<Vec<Bytes>, Refusal> {
+pub(super) fn started_by(service: &Service, units: &Units) -> Result<Started, Refusal> {
     let line = Line::of(service, units)?;
     let words = command_line(&line.value, &line.values()).map_err(|why| line.unreadable(&why))?;
     let program = words.first().map(Vec::as_slice).unwrap_or_default();
@@ -28,7 +51,9 @@ pub(super) fn options(service: &Service, units: &Units) -> Result<Vec<Bytes>, Re
         return Err(Refusal::new(Why::CommandLine, found, "let the service start sshd itself"));
     }
     let kept = kept_options(words.get(1..).unwrap_or_default());
-    kept.map_err(|what| line.refusal(&what))
+    let options = kept.map_err(|what| line.refusal(&what))?;
+    let program = OsString::from_vec(program.to_vec()).into();
+    Ok(Started { program, options })
 }
 
 /// A problem with a command line.
@@ -187,8 +212,9 @@ mod tests {
         service.drop_ins = vec![sample::file("/etc/systemd/system/ssh.service.d/x.conf", drop_in)];
         service.environment_files = vec![sample::file("/etc/default/ssh", default)];
         let service = service.clone();
-        let words = options(&service, units).map_err(|refusal| refusal.found)?;
-        Ok(words.iter().map(Bytes::to_string).collect::<Vec<_>>().join("|"))
+        let started = started_by(&service, units).map_err(|refusal| refusal.found)?;
+        assert_eq!(started.program, std::path::Path::new("/usr/sbin/sshd"));
+        Ok(started.options.iter().map(Bytes::to_string).collect::<Vec<_>>().join("|"))
     }
 
     #[test]

@@ -7,10 +7,11 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use super::command::{self, Started};
 use super::edit::Edit;
 use super::preflight::{Refusal, Why};
-use super::{Policy, command, config, units};
-use crate::facts::{Bytes, Facts};
+use super::{Policy, config, units};
+use crate::facts::Facts;
 
 /// The schema that serialised plans name.
 pub const SCHEMA: &str = "aiops.sshd_plan/1";
@@ -64,10 +65,13 @@ pub enum Step {
     /// Have sshd judge the new configuration (`-t`), and show that it listens there and nowhere
     /// else and that nothing but listening changed (`-T`).
     CheckConfig {
-        /// The options the service gives sshd.
-        options: Vec<Bytes>,
+        /// How the service starts sshd.
+        started: Started,
         /// Where it must listen.
         listen: Vec<SocketAddr>,
+        /// Every other line of `sshd -T` as it was before, sorted, and as it must stay; `None`
+        /// where sshd refused what was there before.
+        others: Option<Vec<String>>,
     },
     /// Stop a socket unit.
     StopSocket {
@@ -99,6 +103,8 @@ pub enum Step {
     AssertNoSocket {
         /// The service.
         service: String,
+        /// The socket units it must not need.
+        sockets: Vec<String>,
     },
     /// Enable the service.
     Enable {
@@ -174,7 +180,7 @@ pub(super) fn plan(facts: &Facts, policy: &Policy, address: Ipv4Addr) -> Result<
         Refusal::new(Why::Service, found, "make `systemctl show ssh.service` work")
     })?;
     let service = units::real_service(known)?;
-    let options = command::options(service, known)?;
+    let started = command::started_by(service, known)?;
     let config::Changes { mut steps, notes, ports } = config::changes(facts, address)?;
     let listen = config::sockets(address, &ports);
 
@@ -187,13 +193,15 @@ pub(super) fn plan(facts: &Facts, policy: &Policy, address: Ipv4Addr) -> Result<
     let restarts = !steps.is_empty() || stops || !is_right;
 
     if restarts {
-        steps.push(Step::CheckConfig { options, listen: listen.clone() });
+        let others = facts.effective.as_ref().ok().map(|lines| other_lines(lines));
+        steps.push(Step::CheckConfig { started, listen: listen.clone(), others });
     }
     let reload_for_sockets = !sockets.is_empty();
     steps.extend(sockets);
     if reload_for_sockets {
         steps.push(Step::Reload { number: 7 });
-        steps.push(Step::AssertNoSocket { service: service.name.clone() });
+        let sockets = units::network_sockets(known).map(|it| it.name.clone()).collect();
+        steps.push(Step::AssertNoSocket { service: service.name.clone(), sockets });
     }
     if !is_enabled {
         steps.push(Step::Enable { service: service.name.clone() });
@@ -208,16 +216,23 @@ pub(super) fn plan(facts: &Facts, policy: &Policy, address: Ipv4Addr) -> Result<
     if !steps.is_empty() {
         steps.push(Step::Verify { listen });
     }
-    let bytes = serde_json::to_vec(facts).unwrap_or_default();
     Ok(Plan {
         schema: SCHEMA.into(),
         at: facts.taken_at.clone(),
-        facts: digest(&bytes),
+        facts: facts.digest(),
         address,
         service: service.name.clone(),
         steps,
         notes,
     })
+}
+
+/// The lines of `sshd -T` that are not about where it listens.
+pub(crate) fn other_lines(lines: &[String]) -> Vec<String> {
+    let about_listening = |line: &&String| {
+        ["listenaddress ", "addressfamily "].iter().any(|name| line.starts_with(name))
+    };
+    lines.iter().filter(|line| !about_listening(line)).cloned().collect()
 }
 
 /// Whether sshd listens everywhere it should and nowhere else; loopback is private.

@@ -34,6 +34,8 @@ pub enum Why {
     Service,
     /// The service starts sshd with options that set addresses.
     CommandLine,
+    /// The machine is not as it was when the plan was made.
+    Stale,
 }
 
 /// No: nothing was and will be touched.

@@ -74,7 +74,7 @@ impl Step {
                 format!("link {} -> {}", path.display(), target.display())
             }
             Self::Reload { .. } => "systemctl daemon-reload".into(),
-            Self::AssertNoSocket { service } => format!("{service} must need no socket"),
+            Self::AssertNoSocket { service, .. } => format!("{service} must need no socket"),
             Self::Enable { service } => format!("systemctl enable {service}"),
             Self::Restart { service } => format!("systemctl restart {service}"),
             Self::Verify { listen } => {

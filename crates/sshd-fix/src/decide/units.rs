@@ -69,10 +69,14 @@ fn is_network(socket: &Socket) -> bool {
     socket.listens.is_empty() || !socket.listens.iter().all(local)
 }
 
-/// Steps 7, without reload.
+/// The socket units there are, local ones left out.
+pub(super) fn network_sockets(units: &Units) -> impl Iterator<Item = &Socket> {
+    units.sockets.iter().filter(|it| it.load_state != "not-found" && is_network(it))
+}
+
+/// Step 7, without reload.
 pub(super) fn socket_steps(units: &Units, service: &Service) -> Result<Vec<Step>, Refusal> {
-    let here = |it: &&Socket| it.load_state != "not-found" && is_network(it);
-    let sockets: Vec<&Socket> = units.sockets.iter().filter(here).collect();
+    let sockets: Vec<&Socket> = network_sockets(units).collect();
     let mut steps = Vec::new();
     for socket in &sockets {
         if !matches!(socket.active_state.as_str(), "inactive" | "failed") {
