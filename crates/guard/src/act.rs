@@ -108,9 +108,10 @@ fn outcome(ending: Ending, stdout: &[u8], stderr: &[u8]) -> Fixed {
     };
     match (ending, field("outcome")) {
         (Ending::Code(0), "fixed" | "unchanged") => Fixed::Done,
-        (Ending::Code(_), "refused") => Fixed::Refused(said()),
-        // Another heal runs, it may not or cannot begin: nothing was touched.
-        (Ending::Code(75 | 77 | 78 | 2), "") => Fixed::Refused(said()),
+        // The second: another heal runs, or it may not or cannot begin. Nothing was touched.
+        (Ending::Code(_), "refused") | (Ending::Code(75 | 77 | 78 | 2), "") => {
+            Fixed::Refused(said())
+        }
         (Ending::Code(code), _) => Fixed::Failed(format!("heal ended with {code}: {}", said())),
         (Ending::Signal(signal), _) => Fixed::Failed(format!("heal was ended by signal {signal}")),
         (Ending::Deadline, _) => Fixed::Failed("heal did not end in time".into()),

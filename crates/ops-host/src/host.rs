@@ -5,6 +5,7 @@
 
 mod ends;
 mod files;
+mod links;
 mod lock;
 mod process;
 mod replace;
@@ -25,6 +26,7 @@ use crate::time::Timestamp;
 
 pub use ends::Space;
 pub use files::{Entry, Kind};
+pub use links::Belongings;
 pub use lock::{Busy, Lock};
 pub use process::{Ending, Exec, Finished};
 pub use replace::Replacement;

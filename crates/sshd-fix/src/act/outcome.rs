@@ -1,0 +1,113 @@
+//! What came of it, as data.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use ops_core::failure::Exit;
+use serde::{Deserialize, Serialize};
+
+use crate::decide::Refusal;
+
+/// Something that was done or tried: a line of actions.jsonl.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Action {
+    /// RFC 3339 UTC.
+    pub at: String,
+    /// The step of the fix that it belongs to; 0 for going back.
+    pub number: u8,
+    /// What.
+    pub what: String,
+    /// Why it failed; absent when it did not.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub failed: Option<String>,
+}
+
+/// How it ended.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ended {
+    /// Something stood in the way; nothing was touched.
+    Refused(Refusal),
+    /// The host is right as it is; nothing was touched.
+    NothingToDo,
+    /// Everything was done, and verified.
+    Applied,
+    /// Everything was done and verified, and is undone unless it is confirmed in time.
+    AwaitingConfirmation {
+        /// How long that is.
+        seconds: u64,
+    },
+    /// A change that waited for it was confirmed.
+    Confirmed,
+    /// No change waits for a confirmation.
+    NothingPending,
+    /// Everything is as it was before.
+    RolledBack {
+        /// What went wrong.
+        because: String,
+    },
+    /// That record's change was completed or undone before; nothing was touched.
+    AlreadyEnded,
+    /// Not everything could be put back; the machine tries again by itself.
+    RollbackFailed {
+        /// What went wrong first.
+        because: String,
+        /// What went wrong when going back.
+        rollback: String,
+    },
+}
+
+/// What came of a call.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Outcome {
+    /// How it ended.
+    pub ended: Ended,
+    /// The folder that tells what was there before.
+    pub record: Option<PathBuf>,
+    /// What was done, in order.
+    pub actions: Vec<Action>,
+}
+
+impl Outcome {
+    pub(super) fn new(ended: Ended) -> Self {
+        Self { ended, record: None, actions: Vec::new() }
+    }
+
+    /// The code a command ends with. A change that was undone is a no when it was to be made.
+    pub fn exit(&self) -> Exit {
+        match self.ended {
+            Ended::NothingToDo
+            | Ended::Applied
+            | Ended::AwaitingConfirmation { .. }
+            | Ended::Confirmed
+            | Ended::AlreadyEnded => Exit::Ok,
+            Ended::Refused(_)
+            | Ended::NothingPending
+            | Ended::RolledBack { .. }
+            | Ended::RollbackFailed { .. } => Exit::No,
+        }
+    }
+}
+
+impl fmt::Display for Ended {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Refused(refusal) => write!(f, "refused: {refusal}"),
+            Self::NothingToDo => f.write_str("nothing to do"),
+            Self::Applied => f.write_str("done: sshd listens on the tailnet and nowhere else"),
+            Self::AwaitingConfirmation { seconds } => write!(
+                f,
+                "done, and undone in {seconds} s unless `heal confirm` is run over a new connection"
+            ),
+            Self::Confirmed => f.write_str("confirmed"),
+            Self::NothingPending => f.write_str("nothing waits for a confirmation"),
+            Self::RolledBack { because } => write!(f, "everything is as it was before: {because}"),
+            Self::AlreadyEnded => f.write_str("that change was completed or undone before"),
+            Self::RollbackFailed { because, rollback } => {
+                write!(f, "not everything could be put back: {rollback}; it began with: {because}")
+            }
+        }
+    }
+}

@@ -1,0 +1,165 @@
+//! `heal` killed at every step: the machine goes back to what it was, by itself.
+//!
+//! Everything durable is a rename, so a kill at the n-th rename of the process, for every n, is a
+//! kill before and after each step. strace does it, from outside the machine.
+
+use std::fs;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use booted::{Base, Machine};
+
+use crate::support::{
+    ADDRESS, HOME, ROLLBACK, assert_private, assert_public, assert_same, heal, machine, snapshot,
+    socket_activate,
+};
+
+/// The process of the host whose command line holds that word, and which waits to be continued.
+fn stopped(word: &str) -> Option<u32> {
+    let all = fs::read_dir("/proc").ok()?.flatten();
+    all.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok()).find(|pid| {
+        let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        let is_it = line.windows(word.len()).any(|it| it == word.as_bytes());
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        is_it && stat.contains("(sh) T ")
+    })
+}
+
+fn killer(pid: u32, rename: u32) -> Child {
+    let calls = "rename,renameat,renameat2";
+    let mut strace = Command::new("strace");
+    strace.args(["-qq", "-o", "/dev/null", "-e", &format!("trace={calls}"), "-e"]);
+    strace.arg(format!("inject={calls}:signal=KILL:when={rename}"));
+    strace.args(["-p", &pid.to_string()]).stdout(Stdio::null()).stderr(Stdio::null());
+    strace.spawn().unwrap()
+}
+
+/// Runs the fix and kills it at its n-th rename. Returns whether it came that far.
+fn killed_at(machine: &Machine, rename: u32, dead_man: u32) -> bool {
+    let word = format!("killed-{}-{rename}", machine.name());
+    let script = format!("kill -STOP $$; exec heal ssh --dead-man {dead_man}");
+    let running = machine.start(["sh", "-c", &script, &word]);
+    let mut found = None;
+    booted::wait_until("it waits", || {
+        found = stopped(&word);
+        found.is_some()
+    });
+    let pid = found.unwrap();
+    let mut strace = killer(pid, rename);
+    booted::wait_until("strace is there", || {
+        let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+        let tracer = status.lines().find_map(|line| line.strip_prefix("TracerPid:"));
+        tracer.is_some_and(|it| it.trim() != "0")
+    });
+    running.signal(rustix::process::Signal::CONT);
+    let ran = running.ended_within(Duration::from_mins(1));
+    drop(strace.wait());
+    assert!(matches!(ran.code, 0 | 137), "{ran:?}");
+    ran.code == 137
+}
+
+fn has_strace() -> bool {
+    let there = Command::new("strace").arg("-V").stdout(Stdio::null()).status().is_ok();
+    if !there {
+        booted::note("SKIPPED: strace is not installed");
+    }
+    there
+}
+
+fn is_over(machine: &Machine) -> bool {
+    machine.read(&format!("{HOME}/state/sshd-fix/pending")).is_none()
+}
+
+/// A machine with much to put back.
+fn scene(base: &Base) -> Machine {
+    let machine = machine(base);
+    machine.put("/etc/ssh/sshd_config.d/50-cloud.conf", "ListenAddress 0.0.0.0\n", 0o640);
+    socket_activate(&machine);
+    machine
+}
+
+#[test]
+fn killed_at_every_step_it_is_put_back_by_the_switch() {
+    let base = booted::or_skip!(Base::get());
+    if !has_strace() {
+        return;
+    }
+    let machine = scene(&base);
+    let before = snapshot(&machine);
+    let mut rename = 1;
+    while killed_at(&machine, rename, 600) {
+        let armed = machine.run(["systemctl", "is-enabled", ROLLBACK]).code == 0;
+        if armed {
+            // What the timer does when its time has come.
+            drop(machine.run(["systemctl", "start", ROLLBACK]).expect(0));
+            assert!(is_over(&machine), "rename {rename}");
+        }
+        // What is left of a switch that was not armed goes with the next run.
+        drop(machine.run(["rm", "-f", &format!("/etc/systemd/system/{ROLLBACK}")]).expect(0));
+        drop(machine.run(["systemctl", "daemon-reload"]).expect(0));
+        assert_same(&snapshot(&machine), &before, &format!("killed at rename {rename}"));
+        assert_public(&machine);
+        rename += 1;
+    }
+    booted::note(&format!("killed at {} places", rename - 1));
+    assert!(rename > 15, "only {rename} places to kill at");
+    assert_private(&machine);
+}
+
+#[test]
+fn the_timer_fires_by_itself_after_a_kill_in_the_middle() {
+    let base = booted::or_skip!(Base::get());
+    if !has_strace() {
+        return;
+    }
+    let machine = scene(&base);
+    let before = snapshot(&machine);
+    assert!(killed_at(&machine, 18, 12));
+    assert!(!is_over(&machine));
+    assert!(booted::holds_within(Duration::from_secs(30), || is_over(&machine)));
+    booted::wait_until("its unit is gone", || machine.is_active(ROLLBACK) == "inactive");
+    assert_same(&snapshot(&machine), &before, "after the timer");
+    assert_public(&machine);
+}
+
+#[test]
+fn the_power_cut_at_every_step_it_is_put_back_at_boot() {
+    let base = booted::or_skip!(Base::get());
+    if !has_strace() {
+        return;
+    }
+    let mut machine = scene(&base);
+    let before = snapshot(&machine);
+    let mut rename = 1;
+    while killed_at(&machine, rename, 600) {
+        machine.power_cut();
+        let armed = machine.run(["systemctl", "is-enabled", ROLLBACK]).code == 0;
+        assert!(
+            !armed || booted::holds_within(Duration::from_secs(30), || is_over(&machine)),
+            "rename {rename}: {}",
+            machine.journal(ROLLBACK)
+        );
+        booted::wait_until("its unit has ended", || machine.is_active(ROLLBACK) != "activating");
+        drop(machine.run(["rm", "-f", &format!("/etc/systemd/system/{ROLLBACK}")]).expect(0));
+        drop(machine.run(["systemctl", "daemon-reload"]).expect(0));
+        assert_same(&snapshot(&machine), &before, &format!("power cut at rename {rename}"));
+        assert_public(&machine);
+        machine.tailnet_up(ADDRESS);
+        rename += 1;
+    }
+    booted::note(&format!("power cut at {} places", rename - 1));
+    assert_private(&machine);
+}
+
+#[test]
+fn an_interrupted_run_is_undone_by_the_next_one_before_it_begins() {
+    let base = booted::or_skip!(Base::get());
+    if !has_strace() {
+        return;
+    }
+    let machine = scene(&base);
+    assert!(killed_at(&machine, 12, 600));
+    let ran = heal(&machine, &["ssh"]).expect(0);
+    assert_eq!(crate::support::ended(&ran), "applied", "{ran:?}");
+    assert_private(&machine);
+}
