@@ -35,7 +35,8 @@ need_packages shellcheck:shellcheck cc:gcc git:git python3:python3
 if [ "$lint_only" = no ]; then
   need_packages c++:g++ ssh-keygen:openssh-client systemd-analyze:systemd strace:strace \
     faketime:faketime openssl:openssl npm:npm unshare:util-linux \
-    dbus-daemon:dbus-daemon gnome-keyring-daemon:gnome-keyring
+    dbus-daemon:dbus-daemon gnome-keyring-daemon:gnome-keyring \
+    debootstrap:debootstrap systemd-nspawn:systemd-container ip:iproute2 wget:wget
 fi
 
 say "formatting"
