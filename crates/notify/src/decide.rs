@@ -1,0 +1,7 @@
+//! Judges messages, channels and answers. Nothing here reads or writes anything.
+
+pub mod admit;
+pub mod age;
+pub mod judge;
+pub mod route;
+pub mod text;

@@ -1,0 +1,260 @@
+//! What an answer of each service means for the message and for the channel.
+
+use ops_core::time::{SignedDuration, Timestamp};
+use serde_json::Value;
+
+use crate::model::{Channel, Quota};
+
+/// What came of a request.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Heard {
+    /// A whole answer.
+    Answered(Answer),
+    /// The request certainly did not reach the service. Why.
+    NotSent(String),
+    /// It may have reached it; no whole answer came. Why.
+    Ambiguous(String),
+}
+
+/// A whole answer.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Answer {
+    /// The HTTP status.
+    pub status: u16,
+    /// Headers, names in lower case.
+    pub headers: Vec<(String, String)>,
+    /// How long it asked to be left alone (`Retry-After`).
+    pub retry_after: Option<SignedDuration>,
+    /// The body.
+    pub body: Vec<u8>,
+}
+
+impl Answer {
+    /// A header's value.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        let found = self.headers.iter().find(|(own, _)| own == name);
+        found.map(|(_, value)| value.as_str())
+    }
+
+    fn json(&self) -> Option<Value> {
+        serde_json::from_slice(&self.body).ok()
+    }
+}
+
+/// What it means.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Verdict {
+    /// The service took it.
+    Accepted {
+        /// Its own id of the message.
+        id: Option<String>,
+        /// What an emergency can be followed by.
+        receipt: Option<String>,
+    },
+    /// It will never take this message.
+    Refused(String),
+    /// It does not know us: it will take neither this message nor others.
+    Unauthorised(String),
+    /// The quota is gone, until then if it said so.
+    QuotaGone(Option<Timestamp>, String),
+    /// It may take it later; how long it asked to be left alone.
+    Later(Option<SignedDuration>, String),
+    /// It could not be reached.
+    Unreachable(String),
+    /// Nobody knows.
+    Ambiguous(String),
+}
+
+/// Judges what came of sending a message.
+pub fn judge(channel: Channel, heard: &Heard) -> Verdict {
+    let answer = match heard {
+        Heard::NotSent(why) => return Verdict::Unreachable(why.clone()),
+        Heard::Ambiguous(why) => return Verdict::Ambiguous(why.clone()),
+        Heard::Answered(answer) => answer,
+    };
+    match channel {
+        Channel::Pushover => pushover(answer),
+        Channel::Twilio => twilio(answer),
+        Channel::Ntfy => ntfy(answer),
+        Channel::Webhook => webhook(answer),
+    }
+}
+
+/// Any 4xx is final for that message, 429 means that the month's quota is gone, and 200 alone is no
+/// success: <https://pushover.net/api>, facts/pushover.md.
+fn pushover(answer: &Answer) -> Verdict {
+    let body = answer.json();
+    let field = |name: &str| body.as_ref().and_then(|body| body.get(name));
+    let text = |name: &str| field(name).and_then(Value::as_str).map(str::to_owned);
+    let why = || {
+        let errors = field("errors").map(said).unwrap_or_default();
+        let request = text("request").map(|it| format!(" (request {it})")).unwrap_or_default();
+        format!("{}{errors}{request}", status(answer))
+    };
+    match answer.status {
+        200 => match field("status").and_then(Value::as_i64) {
+            Some(1) => Verdict::Accepted { id: text("request"), receipt: text("receipt") },
+            Some(_) => Verdict::Refused(why()),
+            None => Verdict::Ambiguous("200, and the body says neither yes nor no".into()),
+        },
+        429 => Verdict::QuotaGone(quota(answer).map(|it| it.resets_at), why()),
+        400..=499 if field("token").is_some() || field("user").is_some() => {
+            Verdict::Unauthorised(why())
+        }
+        401 | 403 => Verdict::Unauthorised(why()),
+        500..=599 => Verdict::Later(None, why()),
+        _ => Verdict::Refused(why()),
+    }
+}
+
+/// Codes of facts/twilio.md.
+fn twilio(answer: &Answer) -> Verdict {
+    let body = answer.json();
+    let field = |name: &str| body.as_ref().and_then(|body| body.get(name));
+    let code = field("code").and_then(Value::as_i64);
+    let why = || {
+        let said = field("message").or(field("title")).and_then(Value::as_str).unwrap_or_default();
+        let code = code.map(|it| format!(" {it}")).unwrap_or_default();
+        format!("{}{code}{}{said}", status(answer), if said.is_empty() { "" } else { ": " })
+    };
+    match (answer.status, code) {
+        (200..=299, _) => match field("sid").and_then(Value::as_str) {
+            Some(sid) => Verdict::Accepted { id: Some(sid.to_owned()), receipt: None },
+            None => Verdict::Ambiguous(format!("{}, and the body names no SID", answer.status)),
+        },
+        (429 | 500..=599, _) | (_, Some(20429 | 21611 | 21730)) => {
+            Verdict::Later(answer.retry_after, why())
+        }
+        (401 | 403, _) | (_, Some(20003)) => Verdict::Unauthorised(why()),
+        _ => Verdict::Refused(why()),
+    }
+}
+
+fn ntfy(answer: &Answer) -> Verdict {
+    let body = answer.json();
+    let text = |name: &str| body.as_ref().and_then(|it| it.get(name)?.as_str().map(str::to_owned));
+    let why = || {
+        let said = text("error").map(|it| format!(": {it}")).unwrap_or_default();
+        format!("{}{said}", status(answer))
+    };
+    match answer.status {
+        200..=299 => Verdict::Accepted { id: text("id"), receipt: None },
+        408 | 425 | 429 | 500..=599 => Verdict::Later(answer.retry_after, why()),
+        401 | 403 => Verdict::Unauthorised(why()),
+        _ => Verdict::Refused(why()),
+    }
+}
+
+fn webhook(answer: &Answer) -> Verdict {
+    match answer.status {
+        200..=299 => Verdict::Accepted { id: None, receipt: None },
+        408 | 425 | 429 | 500..=599 => Verdict::Later(answer.retry_after, status(answer)),
+        401 | 403 => Verdict::Unauthorised(status(answer)),
+        _ => Verdict::Refused(status(answer)),
+    }
+}
+
+fn status(answer: &Answer) -> String {
+    format!("the service answered {}", answer.status)
+}
+
+/// `errors` as a text: a list by the book, a single text as some clients saw it.
+fn said(errors: &Value) -> String {
+    let list: Vec<&str> = match errors {
+        Value::Array(list) => list.iter().filter_map(Value::as_str).collect(),
+        Value::String(text) => vec![text],
+        _ => vec![],
+    };
+    if list.is_empty() { String::new() } else { format!(": {}", list.join("; ")) }
+}
+
+/// What Pushover says of its quota beside every answer.
+pub fn quota(answer: &Answer) -> Option<Quota> {
+    let number = |name: &str| answer.header(name)?.trim().parse::<u64>().ok();
+    Some(Quota {
+        limit: number("x-limit-app-limit")?,
+        remaining: number("x-limit-app-remaining")?,
+        resets_at: Timestamp::from_second(i64::try_from(number("x-limit-app-reset")?).ok()?)
+            .ok()?,
+    })
+}
+
+/// How an emergency stands.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Followed {
+    /// Somebody acknowledged it: when, and whom the service names.
+    Acknowledged(Timestamp, String),
+    /// It stopped repeating.
+    Expired,
+    /// It goes on.
+    Repeating,
+    /// The service does not know it (any more). Why.
+    Gone(String),
+    /// It could not be asked. Why.
+    Unknown(String),
+}
+
+/// Judges an answer to `GET /1/receipts/<receipt>.json`.
+pub fn receipt(heard: &Heard, now: Timestamp) -> Followed {
+    let answer = match heard {
+        Heard::NotSent(why) | Heard::Ambiguous(why) => return Followed::Unknown(why.clone()),
+        Heard::Answered(answer) => answer,
+    };
+    let body = answer.json().unwrap_or_default();
+    let number = |name: &str| body.get(name).and_then(Value::as_i64);
+    match (answer.status, number("status")) {
+        (200, Some(1)) if number("acknowledged") == Some(1) => {
+            let at = number("acknowledged_at").and_then(|at| Timestamp::from_second(at).ok());
+            let name =
+                |name: &str| body.get(name).and_then(Value::as_str).filter(|it| !it.is_empty());
+            let by = name("acknowledged_by_device").or(name("acknowledged_by"));
+            Followed::Acknowledged(at.unwrap_or(now), by.unwrap_or("somebody").to_owned())
+        }
+        (200, Some(1)) if number("expired") == Some(1) => Followed::Expired,
+        (200, Some(1)) => Followed::Repeating,
+        (404 | 410, _) => Followed::Gone(status(answer)),
+        _ => Followed::Unknown(status(answer)),
+    }
+}
+
+/// What came of cancelling an emergency: done, not possible and never will be, or to be tried again.
+pub fn cancelled(heard: &Heard) -> Result<(), (bool, String)> {
+    match heard {
+        Heard::NotSent(why) | Heard::Ambiguous(why) => Err((false, why.clone())),
+        Heard::Answered(answer) => match answer.status {
+            200..=299 => Ok(()),
+            429 | 500..=599 => Err((false, status(answer))),
+            _ => Err((true, status(answer))),
+        },
+    }
+}
+
+/// The state of an SMS, from the message resource: the word, and whether it is final and bad.
+pub fn sms_state(heard: &Heard) -> Option<(String, SmsEnd)> {
+    let Heard::Answered(answer) = heard else { return None };
+    let body = answer.json()?;
+    let word = body.get("status")?.as_str()?.to_owned();
+    let end = match word.as_str() {
+        "delivered" | "read" | "received" => SmsEnd::Arrived,
+        "undelivered" | "failed" | "canceled" => SmsEnd::Lost,
+        _ => SmsEnd::Open,
+    };
+    let code = body.get("error_code").and_then(Value::as_i64);
+    let word = code.map_or_else(|| word.clone(), |code| format!("{word} ({code})"));
+    (answer.status == 200).then_some((word, end))
+}
+
+/// Whether an SMS has reached its final state.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum SmsEnd {
+    /// Not yet.
+    Open,
+    /// On the phone.
+    Arrived,
+    /// It never will.
+    Lost,
+}
+
+#[cfg(test)]
+#[path = "judge_tests.rs"]
+mod tests;
