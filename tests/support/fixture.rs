@@ -66,6 +66,8 @@ impl Bridge {
         for folder in ["configs", "secrets", "tmp"] {
             fs::create_dir_all(base.join(folder)).unwrap();
         }
+        let keys = <secrets::Registry as config::Settings>::SHIPPED;
+        fs::write(bridge.base.join("configs/keys.yaml"), keys).unwrap();
         bridge.set_policy(policy);
         bridge
     }

@@ -158,6 +158,7 @@ impl<'a> Engine<'a> {
 
     /// Works through everything that is there now.
     pub(crate) fn pass(&mut self) -> Result<Pass, Failure> {
+        self.judge.refresh_keys()?;
         self.judge.reopen()?;
         self.desk.reopen()?;
         self.raise_time()?;
@@ -613,6 +614,7 @@ impl<'a> Engine<'a> {
 
     /// Acts on held commands alone.
     pub(crate) fn pass_over_held(&mut self) -> Result<Pass, Failure> {
+        self.judge.refresh_keys()?;
         self.judge.reopen()?;
         self.desk.reopen()?;
         self.raise_time()?;

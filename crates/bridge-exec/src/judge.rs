@@ -12,7 +12,7 @@ use bridge::reason::{Reason, Refusal};
 use bridge::settings::Settings;
 use confined_fs::RelPath;
 use ops_core::cli::Context;
-use ops_core::failure::Failure;
+use ops_core::failure::{Exit, Failure};
 use ops_core::time::Timestamp;
 
 use crate::act::validators;
@@ -75,9 +75,20 @@ impl<'a> Judge<'a> {
         Ok(())
     }
 
+    /// Reads the keys anew if they changed: a rotation must not need a restart.
+    ///
+    /// # Errors
+    /// Exit 69 when they cannot be used now: nothing is judged until they can.
+    pub(crate) fn refresh_keys(&mut self) -> Result<(), Failure> {
+        self.keys.refresh(self.context, self.settings).map_err(|mut failure| {
+            failure.exit = Exit::Unavailable;
+            failure
+        })
+    }
+
     /// The keys, for people.
     pub(crate) fn keys(&self) -> Vec<String> {
-        self.keys.summary()
+        self.keys.summary(self.context.host.now())
     }
 
     /// Size, syntax, signature, schema and time: the layers that need nothing but the document.
@@ -89,7 +100,7 @@ impl<'a> Judge<'a> {
             return Err(unknown(Refusal::new(Reason::Oversize, why)));
         }
         let document = document::read(bytes).map_err(unknown)?;
-        let verified = document::verify(&document, &self.keys).map_err(unknown)?;
+        let verified = document::verify(&document, &self.keys, now).map_err(unknown)?;
         let claimed = decide::claimed_id(&verified.body).map(str::to_owned);
         let known = |refusal| Turned { id: claimed.clone(), refusal };
         let dated = self.schema.read(&verified.body).map_err(known)?;

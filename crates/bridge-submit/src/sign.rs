@@ -49,7 +49,7 @@ impl Signer {
         // Whose keys the policy lists is nothing to a writer, and no stand-in for its own secret.
         let settings = Settings { clients: vec![], ..settings.clone() };
         let ring = Keyring::load(context, &settings, args.keys.secrets_dir.as_deref())?;
-        ring.signing()
+        ring.signing(context.host.now())
             .cloned()
             .map(Self::Secret)
             .ok_or_else(|| Failure::new(Exit::NotPermitted, "sign: no secret is known"))

@@ -141,7 +141,8 @@ fn the_four_documents_are_what_the_bridge_itself_takes_them_for() {
     let keys = Keyring::load(&context, &settings, None).unwrap();
     for (name, bytes) in names.iter().zip(documents) {
         let document = bridge::document::read(&bytes).unwrap();
-        let verified = bridge::document::verify(&document, &keys).map_err(|it| it.reason);
+        let verified =
+            bridge::document::verify(&document, &keys, Host::real().now()).map_err(|it| it.reason);
         if name.contains("bad-signature") {
             assert_eq!(verified.unwrap_err(), Reason::BadHmac);
             continue;

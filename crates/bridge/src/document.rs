@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use canonical_json::Value;
+use ops_core::time::Timestamp;
 use sha2::{Digest, Sha256};
 use signature::Verifier;
 use ssh_encoding::Decode;
@@ -135,9 +136,9 @@ fn envelope(map: &BTreeMap<String, Value>) -> Result<Envelope, Refusal> {
 ///
 /// # Errors
 /// `bad_hmac` when no accepted key signed it.
-pub fn verify(document: &Document, keys: &Keyring) -> Result<Verified, Refusal> {
+pub fn verify(document: &Document, keys: &Keyring, now: Timestamp) -> Result<Verified, Refusal> {
     match document {
-        Document::V1(value) => verify_hmac(value, keys),
+        Document::V1(value) => verify_hmac(value, keys, now),
         Document::V2(envelope) => verify_ssh(envelope, keys),
     }
 }
@@ -154,7 +155,7 @@ pub fn signed_bytes(value: &Value) -> Vec<u8> {
     }
 }
 
-fn verify_hmac(value: &Value, keys: &Keyring) -> Result<Verified, Refusal> {
+fn verify_hmac(value: &Value, keys: &Keyring, now: Timestamp) -> Result<Verified, Refusal> {
     let bad = |why: &str| Refusal::new(Reason::BadHmac, why);
     let text = value.get("hmac").and_then(Value::as_str);
     let text = text.ok_or_else(|| bad("the document has no hmac"))?;
@@ -163,7 +164,7 @@ fn verify_hmac(value: &Value, keys: &Keyring) -> Result<Verified, Refusal> {
         return Err(bad("hmac is not 32 bytes long"));
     }
     let message = signed_bytes(value);
-    let slot = keys.slot(&message, &tag).ok_or_else(|| {
+    let slot = keys.slot(&message, &tag, now).ok_or_else(|| {
         bad("no accepted key made this hmac; `bridge-submit canonical` prints the bytes it must cover")
     })?;
     let content = Sha256::digest(&message).into();

@@ -30,6 +30,9 @@ pub fn schemas() -> Vec<(&'static str, Schema)> {
         ("bridge.publish_watch.schema.json", schema_for!(bridge_publish::Watched)),
         ("bridge.report.schema.json", schema_for!(report::Summary)),
         ("bridge.smoke.schema.json", schema_for!(submit::Smoke)),
+        ("alert.schema.json", schema_for!(ops_core::alert::Spooled)),
+        ("key_rotation.schema.json", schema_for!(secrets::rotation::Rotation)),
+        ("keys.schema.json", schema_for!(secrets::Registry)),
         ("notify.schema.json", schema_for!(notify::settings::Settings)),
         ("run.schema.json", schema_for!(ops_core::record::Run)),
     ]

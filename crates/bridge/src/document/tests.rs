@@ -4,6 +4,8 @@ use super::*;
 
 const SECRET: &str = "c2VjcmV0LW9mLXRoZS1leGFtcGxl";
 
+const NOW: Timestamp = Timestamp::UNIX_EPOCH;
+
 fn keys() -> Keyring {
     Keyring::for_tests(SECRET, Some("the-next-secret"))
 }
@@ -16,7 +18,7 @@ const PYTHON_TAG: &str = "BKsoXaUXGbfi9xgLnx0m1Rr5Xu/KpeTsnOTlpSXbVG0=";
 #[test]
 fn pythons_tag_over_the_same_document_is_accepted_and_nothing_near_it() {
     let text = PYTHON.replace('@', PYTHON_TAG);
-    let verified = verify(&read(text.as_bytes()).unwrap(), &keys()).unwrap();
+    let verified = verify(&read(text.as_bytes()).unwrap(), &keys(), NOW).unwrap();
     assert_eq!(verified.signer, Signer::Secret(Slot::Current));
     for tampered in [
         text.replace("1e16", "1e17"),
@@ -27,25 +29,28 @@ fn pythons_tag_over_the_same_document_is_accepted_and_nothing_near_it() {
         text.replace("\"hmac\"", "\"mac\""),
         text.replace(&format!("\"{PYTHON_TAG}\""), "null"),
     ] {
-        let refused = verify(&read(tampered.as_bytes()).unwrap(), &keys()).unwrap_err();
+        let refused = verify(&read(tampered.as_bytes()).unwrap(), &keys(), NOW).unwrap_err();
         assert_eq!(refused.reason, Reason::BadHmac, "{tampered}");
     }
     let other = Keyring::for_tests("another", None);
-    assert!(verify(&read(text.as_bytes()).unwrap(), &other).is_err());
+    assert!(verify(&read(text.as_bytes()).unwrap(), &other, NOW).is_err());
 }
 
 #[test]
 fn the_matching_slot_is_told() {
     let next = Keyring::for_tests("current", Some(SECRET));
     let text = PYTHON.replace('@', PYTHON_TAG);
-    let verified = verify(&read(text.as_bytes()).unwrap(), &next).unwrap();
+    let verified = verify(&read(text.as_bytes()).unwrap(), &next, NOW).unwrap();
     assert_eq!(verified.signer.name(), "next");
+    // The window of 100 seconds ends by itself.
+    let over = Timestamp::from_second(100).unwrap();
+    assert!(verify(&read(text.as_bytes()).unwrap(), &next, over).is_err());
 }
 
 #[test]
 fn roots_that_are_no_object_are_unsigned_not_malformed() {
     for text in ["[]", "1", "\"x\"", "null"] {
-        let refused = verify(&read(text.as_bytes()).unwrap(), &keys()).unwrap_err();
+        let refused = verify(&read(text.as_bytes()).unwrap(), &keys(), NOW).unwrap_err();
         assert_eq!(refused.reason, Reason::BadHmac, "{text}");
     }
     for text in ["", "{", "{\"a\":1,\"a\":1}", "NaN", "{} {}"] {
@@ -93,6 +98,6 @@ fn an_envelope_has_exactly_its_three_fields_and_the_right_type() {
     let unlisted = format!(
         r#"{{"payloadType":"{PAYLOAD_TYPE}","payload":"{payload}","signatures":[{{"sig":"{sig}"}}]}}"#
     );
-    let refused = verify(&read(unlisted.as_bytes()).unwrap(), &keys()).unwrap_err();
+    let refused = verify(&read(unlisted.as_bytes()).unwrap(), &keys(), NOW).unwrap_err();
     assert_eq!(refused.reason, Reason::BadHmac);
 }

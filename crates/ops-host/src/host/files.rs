@@ -214,6 +214,36 @@ impl Host {
         fs::rename(from, to)
     }
 
+    /// Renames a file over whatever has the new name, and flushes the folder.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn rename_durable(&self, from: &Path, to: &Path) -> io::Result<()> {
+        fs::rename(from, to)?;
+        sync_folder(to)
+    }
+
+    /// Removes a file, and flushes the folder; one that is not there is fine.
+    ///
+    /// # Errors
+    /// What the system says, other than that nothing is there.
+    pub fn remove_file_durable(&self, path: &Path) -> io::Result<()> {
+        self.remove_file(path)?;
+        sync_folder(path)
+    }
+
+    /// Gives a file or folder of this user to a group, with these permission bits.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn share(&self, path: &Path, group: u32, mode: u32) -> io::Result<()> {
+        use rustix::fs::{CWD, Gid, Mode, chmodat, chownat};
+        let group = Gid::from_raw(group);
+        chownat(CWD, path, None, Some(group), rustix::fs::AtFlags::SYMLINK_NOFOLLOW)?;
+        chmodat(CWD, path, Mode::from_raw_mode(mode), rustix::fs::AtFlags::empty())?;
+        Ok(())
+    }
+
     /// Renames a file only if the new name is free; nothing is flushed.
     ///
     /// # Errors
