@@ -210,26 +210,11 @@ impl config::Settings for Settings {
             wrong.push(("/backoff/longestSeconds".into(), "baseSeconds or more".into()));
         }
         for (channel, base) in self.bases() {
-            if let Err(why) = base_rule(base) {
+            if let Err(why) = outbound::Base::parse(base) {
                 wrong.push((format!("/channels/{}/apiBase", channel.name()), why));
             }
         }
         wrong
-    }
-}
-
-/// Whether an address may be called: https, or http on loopback.
-fn base_rule(base: &str) -> Result<(), String> {
-    let plain = base.strip_prefix("http://").map(|rest| {
-        let authority = rest.split('/').next().unwrap_or_default();
-        ["127.0.0.1", "localhost", "[::1]"].iter().any(|host| {
-            authority.strip_prefix(host).is_some_and(|it| it.is_empty() || it.starts_with(':'))
-        })
-    });
-    match plain {
-        Some(true) => Ok(()),
-        None if base.len() > "https://".len() && base.starts_with("https://") => Ok(()),
-        _ => Err(format!("https://…, or http:// on loopback, and not {base:?}")),
     }
 }
 

@@ -1,5 +1,7 @@
 //! Time: what is too old to be told, when to try again, what goes first.
 
+use std::time::Duration;
+
 use ops_core::alert::Severity;
 use ops_core::time::{SignedDuration, Timestamp};
 
@@ -47,7 +49,8 @@ pub fn after(now: Timestamp, wait: SignedDuration) -> Timestamp {
 
 /// Until when a service that asked for patience is left alone: as long as it asked, an hour at
 /// most, and never shorter than our own backoff.
-pub fn patience(now: Timestamp, asked: SignedDuration, own: SignedDuration) -> Timestamp {
+pub fn patience(now: Timestamp, asked: Duration, own: SignedDuration) -> Timestamp {
+    let asked = SignedDuration::try_from(asked).unwrap_or(LONGEST_PATIENCE);
     after(now, asked.min(LONGEST_PATIENCE).max(own))
 }
 
@@ -109,8 +112,10 @@ mod tests {
     #[test]
     fn what_a_service_asks_for_is_bounded() {
         let own = SignedDuration::from_secs(5);
-        for (asked, want) in [(1, 5), (7, 7), (3600, 3600), (86_400, 3600), (-5, 5)] {
-            let until = patience(now(), SignedDuration::from_secs(asked), own);
+        for (asked, want) in
+            [(1, 5), (7, 7), (3600, 3600), (86_400, 3600), (0, 5), (u64::MAX, 3600)]
+        {
+            let until = patience(now(), Duration::from_secs(asked), own);
             assert_eq!(until.duration_since(now()).as_secs(), want, "{asked}");
         }
         let day = 86_400;

@@ -1,45 +1,12 @@
 //! What an answer of each service means for the message and for the channel.
 
-use ops_core::time::{SignedDuration, Timestamp};
+use std::time::Duration;
+
+use ops_core::time::Timestamp;
+use outbound::{Answer, Outcome, retry_after};
 use serde_json::Value;
 
 use crate::model::{Channel, Quota};
-
-/// What came of a request.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub enum Heard {
-    /// A whole answer.
-    Answered(Answer),
-    /// The request certainly did not reach the service. Why.
-    NotSent(String),
-    /// It may have reached it; no whole answer came. Why.
-    Ambiguous(String),
-}
-
-/// A whole answer.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub struct Answer {
-    /// The HTTP status.
-    pub status: u16,
-    /// Headers, names in lower case.
-    pub headers: Vec<(String, String)>,
-    /// How long it asked to be left alone (`Retry-After`).
-    pub retry_after: Option<SignedDuration>,
-    /// The body.
-    pub body: Vec<u8>,
-}
-
-impl Answer {
-    /// A header's value.
-    pub fn header(&self, name: &str) -> Option<&str> {
-        let found = self.headers.iter().find(|(own, _)| own == name);
-        found.map(|(_, value)| value.as_str())
-    }
-
-    fn json(&self) -> Option<Value> {
-        serde_json::from_slice(&self.body).ok()
-    }
-}
 
 /// What it means.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -58,7 +25,7 @@ pub enum Verdict {
     /// The quota is gone, until then if it said so.
     QuotaGone(Option<Timestamp>, String),
     /// It may take it later; how long it asked to be left alone.
-    Later(Option<SignedDuration>, String),
+    Later(Option<Duration>, String),
     /// It could not be reached.
     Unreachable(String),
     /// Nobody knows.
@@ -66,17 +33,18 @@ pub enum Verdict {
 }
 
 /// Judges what came of sending a message.
-pub fn judge(channel: Channel, heard: &Heard) -> Verdict {
+pub fn judge(channel: Channel, heard: &Outcome, now: Timestamp) -> Verdict {
     let answer = match heard {
-        Heard::NotSent(why) => return Verdict::Unreachable(why.clone()),
-        Heard::Ambiguous(why) => return Verdict::Ambiguous(why.clone()),
-        Heard::Answered(answer) => answer,
+        Outcome::NotSent(why) => return Verdict::Unreachable(why.clone()),
+        Outcome::Ambiguous(why) => return Verdict::Ambiguous(why.clone()),
+        Outcome::Answered(answer) => answer,
     };
+    let patience = retry_after(answer, now);
     match channel {
         Channel::Pushover => pushover(answer),
-        Channel::Twilio => twilio(answer),
-        Channel::Ntfy => ntfy(answer),
-        Channel::Webhook => webhook(answer),
+        Channel::Twilio => twilio(answer, patience),
+        Channel::Ntfy => ntfy(answer, patience),
+        Channel::Webhook => webhook(answer, patience),
     }
 }
 
@@ -108,7 +76,7 @@ fn pushover(answer: &Answer) -> Verdict {
 }
 
 /// Codes of facts/twilio.md.
-fn twilio(answer: &Answer) -> Verdict {
+fn twilio(answer: &Answer, patience: Option<Duration>) -> Verdict {
     let body = answer.json();
     let field = |name: &str| body.as_ref().and_then(|body| body.get(name));
     let code = field("code").and_then(Value::as_i64);
@@ -122,15 +90,13 @@ fn twilio(answer: &Answer) -> Verdict {
             Some(sid) => Verdict::Accepted { id: Some(sid.to_owned()), receipt: None },
             None => Verdict::Ambiguous(format!("{}, and the body names no SID", answer.status)),
         },
-        (429 | 500..=599, _) | (_, Some(20429 | 21611 | 21730)) => {
-            Verdict::Later(answer.retry_after, why())
-        }
+        (429 | 500..=599, _) | (_, Some(20429 | 21611 | 21730)) => Verdict::Later(patience, why()),
         (401 | 403, _) | (_, Some(20003)) => Verdict::Unauthorised(why()),
         _ => Verdict::Refused(why()),
     }
 }
 
-fn ntfy(answer: &Answer) -> Verdict {
+fn ntfy(answer: &Answer, patience: Option<Duration>) -> Verdict {
     let body = answer.json();
     let text = |name: &str| body.as_ref().and_then(|it| it.get(name)?.as_str().map(str::to_owned));
     let why = || {
@@ -139,16 +105,16 @@ fn ntfy(answer: &Answer) -> Verdict {
     };
     match answer.status {
         200..=299 => Verdict::Accepted { id: text("id"), receipt: None },
-        408 | 425 | 429 | 500..=599 => Verdict::Later(answer.retry_after, why()),
+        408 | 425 | 429 | 500..=599 => Verdict::Later(patience, why()),
         401 | 403 => Verdict::Unauthorised(why()),
         _ => Verdict::Refused(why()),
     }
 }
 
-fn webhook(answer: &Answer) -> Verdict {
+fn webhook(answer: &Answer, patience: Option<Duration>) -> Verdict {
     match answer.status {
         200..=299 => Verdict::Accepted { id: None, receipt: None },
-        408 | 425 | 429 | 500..=599 => Verdict::Later(answer.retry_after, status(answer)),
+        408 | 425 | 429 | 500..=599 => Verdict::Later(patience, status(answer)),
         401 | 403 => Verdict::Unauthorised(status(answer)),
         _ => Verdict::Refused(status(answer)),
     }
@@ -195,10 +161,10 @@ pub enum Followed {
 }
 
 /// Judges an answer to `GET /1/receipts/<receipt>.json`.
-pub fn receipt(heard: &Heard, now: Timestamp) -> Followed {
+pub fn receipt(heard: &Outcome, now: Timestamp) -> Followed {
     let answer = match heard {
-        Heard::NotSent(why) | Heard::Ambiguous(why) => return Followed::Unknown(why.clone()),
-        Heard::Answered(answer) => answer,
+        Outcome::NotSent(why) | Outcome::Ambiguous(why) => return Followed::Unknown(why.clone()),
+        Outcome::Answered(answer) => answer,
     };
     let body = answer.json().unwrap_or_default();
     let number = |name: &str| body.get(name).and_then(Value::as_i64);
@@ -218,10 +184,10 @@ pub fn receipt(heard: &Heard, now: Timestamp) -> Followed {
 }
 
 /// What came of cancelling an emergency: done, not possible and never will be, or to be tried again.
-pub fn cancelled(heard: &Heard) -> Result<(), (bool, String)> {
+pub fn cancelled(heard: &Outcome) -> Result<(), (bool, String)> {
     match heard {
-        Heard::NotSent(why) | Heard::Ambiguous(why) => Err((false, why.clone())),
-        Heard::Answered(answer) => match answer.status {
+        Outcome::NotSent(why) | Outcome::Ambiguous(why) => Err((false, why.clone())),
+        Outcome::Answered(answer) => match answer.status {
             200..=299 => Ok(()),
             429 | 500..=599 => Err((false, status(answer))),
             _ => Err((true, status(answer))),
@@ -230,8 +196,8 @@ pub fn cancelled(heard: &Heard) -> Result<(), (bool, String)> {
 }
 
 /// The state of an SMS, from the message resource: the word, and whether it is final and bad.
-pub fn sms_state(heard: &Heard) -> Option<(String, SmsEnd)> {
-    let Heard::Answered(answer) = heard else { return None };
+pub fn sms_state(heard: &Outcome) -> Option<(String, SmsEnd)> {
+    let Outcome::Answered(answer) = heard else { return None };
     let body = answer.json()?;
     let word = body.get("status")?.as_str()?.to_owned();
     let end = match word.as_str() {

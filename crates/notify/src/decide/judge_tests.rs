@@ -5,13 +5,26 @@ use serde_json::json;
 
 use super::*;
 
-fn answer(status: u16, body: &str) -> Heard {
-    Heard::Answered(Answer { status, body: body.into(), ..Answer::default() })
+fn now() -> Timestamp {
+    Timestamp::from_second(1_800_000_000).unwrap()
 }
 
-fn patient(status: u16, body: &str, seconds: i64) -> Heard {
-    let retry_after = Some(SignedDuration::from_secs(seconds));
-    Heard::Answered(Answer { status, body: body.into(), retry_after, ..Answer::default() })
+fn headed(status: u16, headers: &[(&str, &str)], body: &str) -> Answer {
+    let headers = headers.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
+    Answer { status, headers, body: body.into(), complete: true }
+}
+
+fn answer(status: u16, body: &str) -> Outcome {
+    Outcome::Answered(headed(status, &[], body))
+}
+
+fn patient(status: u16, body: &str, seconds: &str) -> Outcome {
+    Outcome::Answered(headed(status, &[("retry-after", seconds)], body))
+}
+
+/// The judgement of an answer at one and the same time.
+fn judged(channel: Channel, heard: &Outcome) -> Verdict {
+    judge(channel, heard, now())
 }
 
 fn accepted(id: Option<&str>, receipt: Option<&str>) -> Verdict {
@@ -35,12 +48,12 @@ fn told(verdict: Verdict) -> (&'static str, String) {
 fn pushover_takes_only_what_has_status_one() {
     let taken = r#"{"status":1,"request":"647d2300-702c"}"#;
     assert_eq!(
-        judge(Channel::Pushover, &answer(200, taken)),
+        judged(Channel::Pushover, &answer(200, taken)),
         accepted(Some("647d2300-702c"), None)
     );
     let emergency = r#"{"status":1,"request":"r","receipt":"rcpt"}"#;
     let both = accepted(Some("r"), Some("rcpt"));
-    assert_eq!(judge(Channel::Pushover, &answer(200, emergency)), both);
+    assert_eq!(judged(Channel::Pushover, &answer(200, emergency)), both);
     let token =
         r#"{"token":"invalid","errors":["application token is invalid"],"status":0,"request":"q"}"#;
     let expire = r#"{"expire":"must be supplied","errors":["a","b"],"status":0,"request":"q"}"#;
@@ -61,10 +74,10 @@ fn pushover_takes_only_what_has_status_one() {
         (answer(500, ""), "later", "None the service answered 500"),
         (answer(503, "\u{0}"), "later", "503"),
         (answer(429, r#"{"status":0}"#), "quota", "None"),
-        (Heard::NotSent("no route".into()), "unreachable", "no route"),
-        (Heard::Ambiguous("cut".into()), "ambiguous", "cut"),
+        (Outcome::NotSent("no route".into()), "unreachable", "no route"),
+        (Outcome::Ambiguous("cut".into()), "ambiguous", "cut"),
     ] {
-        let (found, why) = told(judge(Channel::Pushover, &heard));
+        let (found, why) = told(judged(Channel::Pushover, &heard));
         assert!(found == kind && why.contains(part), "{heard:?}: {found} {why}");
     }
 }
@@ -76,12 +89,10 @@ fn pushovers_quota_is_read_and_a_429_names_its_end() {
         ("x-limit-app-remaining", " 0"),
         ("x-limit-app-reset", "1893653600"),
     ];
-    let headers: Vec<(String, String)> =
-        headers.map(|(name, value)| (name.into(), value.into())).to_vec();
-    let full = Answer { status: 429, headers, ..Answer::default() };
+    let full = headed(429, &headers, "");
     let reset = Timestamp::from_second(1_893_653_600).unwrap();
     assert_eq!(quota(&full), Some(Quota { limit: 10_000, remaining: 0, resets_at: reset }));
-    let verdict = judge(Channel::Pushover, &Heard::Answered(full.clone()));
+    let verdict = judged(Channel::Pushover, &Outcome::Answered(full.clone()));
     assert!(matches!(verdict, Verdict::QuotaGone(Some(until), _) if until == reset), "{verdict:?}");
     for broken in ["", "-1", "99999999999999999999", "soon"] {
         let mut odd = full.clone();
@@ -93,7 +104,7 @@ fn pushovers_quota_is_read_and_a_429_names_its_end() {
 #[test]
 fn twilio_is_judged_by_status_and_code() {
     let sid = r#"{"sid":"SM1","status":"queued","error_code":null}"#;
-    assert_eq!(judge(Channel::Twilio, &answer(201, sid)), accepted(Some("SM1"), None));
+    assert_eq!(judged(Channel::Twilio, &answer(201, sid)), accepted(Some("SM1"), None));
     let error = |code: i64| json!({"code": code, "message": "said", "status": 400}).to_string();
     for (heard, kind, part) in [
         (answer(201, "{}"), "ambiguous", "no SID"),
@@ -103,7 +114,7 @@ fn twilio_is_judged_by_status_and_code() {
         (answer(400, &error(21610)), "refused", "21610"),
         (answer(400, &error(21617)), "refused", "21617"),
         (answer(404, &error(20404)), "refused", "20404"),
-        (patient(429, &error(20429), 7), "later", "Some(7)"),
+        (patient(429, &error(20429), "7"), "later", "Some(7)"),
         (answer(429, ""), "later", "None"),
         (answer(400, &error(21611)), "later", "21611"),
         (answer(503, "busy"), "later", "503"),
@@ -113,14 +124,14 @@ fn twilio_is_judged_by_status_and_code() {
             "new form",
         ),
     ] {
-        let (found, why) = told(judge(Channel::Twilio, &heard));
+        let (found, why) = told(judged(Channel::Twilio, &heard));
         assert!(found == kind && why.contains(part), "{heard:?}: {found} {why}");
     }
 }
 
 #[test]
 fn ntfy_and_a_webhook_are_judged_by_status() {
-    assert_eq!(judge(Channel::Ntfy, &answer(200, r#"{"id":"x1"}"#)), accepted(Some("x1"), None));
+    assert_eq!(judged(Channel::Ntfy, &answer(200, r#"{"id":"x1"}"#)), accepted(Some("x1"), None));
     for (status, kind) in [
         (200, "accepted"),
         (204, "accepted"),
@@ -137,7 +148,7 @@ fn ntfy_and_a_webhook_are_judged_by_status() {
         (507, "later"),
     ] {
         for channel in [Channel::Ntfy, Channel::Webhook] {
-            let (found, why) = told(judge(channel, &patient(status, r#"{"error":"e"}"#, 9)));
+            let (found, why) = told(judged(channel, &patient(status, r#"{"error":"e"}"#, "9")));
             assert_eq!(found, kind, "{channel:?} {status}");
             assert!(found != "later" || why.starts_with("Some(9)"), "{why}");
         }
@@ -146,7 +157,6 @@ fn ntfy_and_a_webhook_are_judged_by_status() {
 
 #[test]
 fn an_emergency_and_an_sms_are_followed_to_their_end() {
-    let now = Timestamp::from_second(1_800_000_000).unwrap();
     let at = Timestamp::from_second(1_700_000_000).unwrap();
     let by = |extra: serde_json::Value| {
         let mut body = json!({"status": 1, "acknowledged": 1, "acknowledged_at": 1_700_000_000});
@@ -162,21 +172,21 @@ fn an_emergency_and_an_sms_are_followed_to_their_end() {
         (by(json!({"acknowledged_by": ""})), Followed::Acknowledged(at, "somebody".into())),
         (
             answer(200, r#"{"status":1,"acknowledged":1,"acknowledged_at":"x"}"#),
-            Followed::Acknowledged(now, "somebody".into()),
+            Followed::Acknowledged(now(), "somebody".into()),
         ),
         (answer(200, r#"{"status":1,"acknowledged":0,"expired":1}"#), Followed::Expired),
         (answer(200, r#"{"status":1,"acknowledged":0,"expired":0}"#), Followed::Repeating),
         (answer(404, ""), Followed::Gone("the service answered 404".into())),
         (answer(500, ""), Followed::Unknown("the service answered 500".into())),
         (answer(200, "junk"), Followed::Unknown("the service answered 200".into())),
-        (Heard::NotSent("down".into()), Followed::Unknown("down".into())),
+        (Outcome::NotSent("down".into()), Followed::Unknown("down".into())),
     ] {
-        assert_eq!(receipt(&heard, now), want, "{heard:?}");
+        assert_eq!(receipt(&heard, now()), want, "{heard:?}");
     }
     assert_eq!(cancelled(&answer(200, "")), Ok(()));
     assert_eq!(cancelled(&answer(404, "")).unwrap_err().0, true);
     assert_eq!(cancelled(&answer(502, "")).unwrap_err().0, false);
-    assert_eq!(cancelled(&Heard::Ambiguous("cut".into())).unwrap_err().0, false);
+    assert_eq!(cancelled(&Outcome::Ambiguous("cut".into())).unwrap_err().0, false);
     for (body, want) in [
         (r#"{"status":"delivered"}"#, Some(("delivered", SmsEnd::Arrived))),
         (
@@ -191,7 +201,7 @@ fn an_emergency_and_an_sms_are_followed_to_their_end() {
         let found = sms_state(&answer(200, body));
         assert_eq!(found, want.map(|(word, end)| (word.to_owned(), end)), "{body}");
     }
-    assert_eq!(sms_state(&Heard::NotSent(String::new())), None);
+    assert_eq!(sms_state(&Outcome::NotSent(String::new())), None);
 }
 
 proptest! {
@@ -201,7 +211,7 @@ proptest! {
         body in "\\PC{0,40}|\\{\"(status|sid|errors|token|code)\":(1|\"x\"|\\[1\\]|null)\\}",
     ) {
         for channel in Channel::ALL {
-            let verdict = judge(channel, &answer(status, &body));
+            let verdict = judged(channel, &answer(status, &body));
             let accepted = matches!(verdict, Verdict::Accepted { .. });
             prop_assert!(!accepted || (200..300).contains(&status), "{:?}", verdict);
         }
