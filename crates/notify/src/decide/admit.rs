@@ -105,12 +105,12 @@ mod tests {
         Check { told, is_failing, ..Check::default() }
     }
 
-    fn queued(severity: Severity, kind: Kind) -> Option<Waiting> {
-        Some(Waiting { severity, kind, may_be_known: false })
+    fn queued(severity: Severity, kind: Kind) -> Waiting {
+        Waiting { severity, kind, may_be_known: false }
     }
 
-    fn known(severity: Severity) -> Option<Waiting> {
-        Some(Waiting { severity, kind: Event, may_be_known: true })
+    fn known(severity: Severity) -> Waiting {
+        Waiting { severity, kind: Event, may_be_known: true }
     }
 
     #[test]
@@ -147,7 +147,7 @@ mod tests {
             ("fails again", (Info, Event), &told(9, High, true), queued(Info, Recovery), Replace),
             ("emergency twice", (Emergency, Event), &fresh, known(Emergency), Join),
         ] {
-            assert_eq!(admit(message, check, waiting, now(), WINDOW), want, "{case}");
+            assert_eq!(admit(message, check, Some(waiting), now(), WINDOW), want, "{case}");
         }
     }
 
@@ -159,10 +159,10 @@ mod tests {
             ("only good news told", &told(9, Info, false), None, Needless),
             ("a failure told", &failing, None, Queue),
             ("a failure told long ago", &told(99_999, High, true), None, Queue),
-            ("the failure is still queued", &fresh, queued(High, Event), Cancel),
-            ("the failure may have been seen", &fresh, known(Emergency), Replace),
-            ("told, and worse is queued", &failing, queued(Emergency, Event), Replace),
-            ("told, and the recovery is queued", &failing, queued(Info, Recovery), Join),
+            ("the failure is still queued", &fresh, Some(queued(High, Event)), Cancel),
+            ("the failure may have been seen", &fresh, Some(known(Emergency)), Replace),
+            ("told, and worse is queued", &failing, Some(queued(Emergency, Event)), Replace),
+            ("told, and the recovery is queued", &failing, Some(queued(Info, Recovery)), Join),
         ] {
             assert_eq!(admit((Info, Recovery), check, waiting, now(), WINDOW), want, "{case}");
         }
