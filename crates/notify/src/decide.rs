@@ -2,6 +2,8 @@
 
 pub mod admit;
 pub mod age;
+pub mod conclude;
 pub mod judge;
+pub mod lanes;
 pub mod route;
 pub mod text;

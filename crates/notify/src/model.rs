@@ -157,6 +157,8 @@ pub struct Message {
     pub kind: Kind,
     /// The only channel that may carry it.
     pub channel: Option<String>,
+    /// The only recipient of that channel that is to get it: an answer to an SMS.
+    pub recipient: Option<String>,
     /// When it or what it stands for was last raised: its age counts from here.
     pub renewed_at: Timestamp,
     /// What became of it.

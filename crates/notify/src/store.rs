@@ -19,7 +19,6 @@ use ops_core::host::Host;
 use ops_core::time::Timestamp;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction};
 
-pub use attempts::{Conclusion, Setback};
 pub use inbound::Inbound;
 pub use ingest::Ingested;
 pub use view::{CheckRow, SettledRow};
@@ -28,7 +27,7 @@ const SCHEMA: &str = "
     CREATE TABLE messages (
         id TEXT PRIMARY KEY, raised_us INTEGER NOT NULL, raised_by TEXT NOT NULL,
         title TEXT NOT NULL, message TEXT NOT NULL, check_id TEXT, severity INTEGER NOT NULL,
-        kind TEXT NOT NULL, channel TEXT, renewed_us INTEGER NOT NULL, state TEXT NOT NULL,
+        kind TEXT NOT NULL, channel TEXT, recipient TEXT, renewed_us INTEGER NOT NULL, state TEXT NOT NULL,
         why TEXT NOT NULL, settled_us INTEGER, told_by TEXT,
         text_title TEXT, text_body TEXT, text_held INTEGER, text_dropped INTEGER) WITHOUT ROWID;
     CREATE INDEX messages_by_state ON messages (state);
@@ -196,17 +195,22 @@ impl Store {
     }
 
     /// Forgets what was settled longer ago than `before`, but for messages whose files are still in
-    /// the spool (`present`), which would be taken for new ones.
+    /// the spool (`present` names them), which would be taken for new ones.
     ///
     /// # Errors
     /// Exit 69 when the database cannot be written.
-    pub fn forget(&mut self, before: Timestamp, present: &[String]) -> Result<usize, Failure> {
+    pub fn forget(
+        &mut self,
+        before: Timestamp,
+        present: &[std::ffi::OsString],
+    ) -> Result<usize, Failure> {
         self.at_once(|tx| {
             let old: Vec<String> = tx
                 .prepare_cached("SELECT id FROM messages WHERE settled_us < ?1")?
                 .query_map([before.as_microsecond()], |row| row.get(0))?
                 .collect::<rusqlite::Result<_>>()?;
-            let old: Vec<&String> = old.iter().filter(|id| !present.contains(id)).collect();
+            let is_gone = |id: &&String| !present.contains(&format!("{id}.json").into());
+            let old: Vec<&String> = old.iter().filter(is_gone).collect();
             for id in &old {
                 for table in
                     ["deliveries WHERE message", "receipts WHERE message", "messages WHERE id"]

@@ -25,6 +25,8 @@ pub enum LaneState {
     Unready(String),
     /// It can be used.
     Open,
+    /// It has made its requests of this flush: messages wait for the next one.
+    Paced(String),
     /// Messages wait for it. Why.
     Waiting(String),
     /// Messages wait for it, emergencies go by the next one too: it failed too often. Why.
@@ -105,7 +107,7 @@ pub fn route(cargo: Cargo<'_>, lanes: &[Lane], rows: &[Delivery], now: Timestamp
                 waits.push(format!("{name}: {why}"));
                 true
             }
-            LaneState::Waiting(why) => {
+            LaneState::Waiting(why) | LaneState::Paced(why) => {
                 waits.push(format!("{name}: {why}"));
                 false
             }

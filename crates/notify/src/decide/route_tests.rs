@@ -1,7 +1,7 @@
 //! The order of channels and who takes over when.
 
 use Channel::{Ntfy, Pushover, Twilio};
-use LaneState::{Failing, Off, Open, Passed, Unready, Waiting};
+use LaneState::{Failing, Off, Open, Paced, Passed, Unready, Waiting};
 use Severity::{Emergency, High};
 use Stage::{Accepted, Ambiguous, Refused, Retry};
 use ops_core::time::SignedDuration;
@@ -66,6 +66,7 @@ fn the_next_channel_takes_over_only_where_the_contract_says_so() {
         ("the quota is gone", High, quota(), vec![], SMS.to_vec()),
         ("refused for good", High, Open, vec![row(Pushover, "", Refused)], SMS.to_vec()),
         ("an outage", High, down(), vec![], vec![]),
+        ("enough for now", Emergency, Paced("10 a flush".into()), vec![], vec![]),
         ("an outage, and it was tried", High, down(), vec![row(Pushover, "", Retry)], vec![]),
         ("a long outage", High, failing(), vec![], vec![]),
         ("an outage, emergency", Emergency, down(), vec![], vec![]),
@@ -194,6 +195,7 @@ fn any_state() -> impl Strategy<Value = LaneState> {
         Just(Open),
         Just(Unready("u".into())),
         Just(Waiting("w".into())),
+        Just(Paced("a".into())),
         Just(Failing("f".into())),
         Just(Passed("p".into())),
     ]

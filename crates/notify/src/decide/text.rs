@@ -132,6 +132,7 @@ mod tests {
             severity: Severity::Warn,
             kind: Kind::Event,
             channel: None,
+            recipient: None,
             renewed_at: raised_at,
             state: State::Queued,
             why: String::new(),

@@ -7,34 +7,8 @@ use rusqlite::{Connection, params};
 
 use super::{DROPPED, Store, number, rows, set_fact};
 use crate::decide::admit::is_failure;
-use crate::model::{Block, Channel, Check, Delivery, Health, Message, Quota, State, Text, Told};
-
-/// What came of one attempt.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub enum Conclusion {
-    /// The service took it.
-    Accepted {
-        /// Its own id of it.
-        id: Option<String>,
-        /// What an emergency is followed by.
-        receipt: Option<String>,
-    },
-    /// It may be tried again from then on. Why it failed.
-    Retry(Timestamp, String),
-    /// It may have been taken. Why nobody knows.
-    Ambiguous(String),
-    /// It was refused for good. Why.
-    Refused(String),
-}
-
-/// What an attempt means for its channel.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Setback {
-    /// Why nothing goes by it, until when, and what was said.
-    pub blocked: (Block, Timestamp, String),
-    /// Whether it counts as one more failure in a row.
-    pub is_failure: bool,
-}
+use crate::decide::conclude::{Conclusion, Setback};
+use crate::model::{Channel, Check, Delivery, Health, Message, Quota, State, Text, Told};
 
 impl Store {
     /// What is still to be told, or told in part, emergencies first, then in the order of time.
@@ -180,8 +154,8 @@ impl Store {
                 accepted(tx, &message.id, now)?;
             }
             if let Some(setback) = setback {
-                health.blocked = Some(setback.blocked.clone());
-                health.failures = health.failures.saturating_add(u32::from(setback.is_failure));
+                health.blocked = Some((setback.block, setback.until, setback.why.clone()));
+                health.failures = health.failures.saturating_add(1);
             }
             rows::put_health(tx, channel, &health)
         })
@@ -221,6 +195,25 @@ impl Store {
             {
                 let check = Check { is_failing: true, ..rows::check(tx, id)? };
                 rows::put_check(tx, id, &check)?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Notes what queued messages wait for.
+    ///
+    /// # Errors
+    /// Exit 69 when it cannot be noted.
+    pub fn note_waits(&mut self, waits: &[(String, String)]) -> Result<(), Failure> {
+        if waits.is_empty() {
+            return Ok(());
+        }
+        self.at_once(|tx| {
+            for (id, why) in waits {
+                tx.prepare_cached(
+                    "UPDATE messages SET why = ?2 WHERE id = ?1 AND state = 'queued'",
+                )?
+                .execute([id, why])?;
             }
             Ok(())
         })

@@ -11,7 +11,7 @@ use crate::model::{
 
 /// The columns that [`message`] reads.
 pub(super) const MESSAGE: &str = "id, raised_us, raised_by, title, message, check_id, severity, kind, channel, renewed_us, state, \
-     why, text_title, text_body, text_held, text_dropped";
+     why, text_title, text_body, text_held, text_dropped, recipient";
 
 /// The columns that [`delivery`] reads.
 pub(super) const DELIVERY: &str =
@@ -42,6 +42,7 @@ pub(super) fn message(row: &Row<'_>) -> rusqlite::Result<Message> {
         severity: severity(row.get(6)?),
         kind: kind(&row.get::<_, String>(7)?),
         channel: row.get(8)?,
+        recipient: row.get(16)?,
         renewed_at: time(row.get(9)?),
         state: word(row, 10, State::named)?,
         why: row.get(11)?,

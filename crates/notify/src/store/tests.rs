@@ -10,6 +10,7 @@ use proptest::prelude::*;
 use tempfile::TempDir;
 
 use super::*;
+use crate::decide::conclude::{Conclusion, Setback};
 use crate::decide::judge::SmsEnd;
 use crate::decide::text::compose;
 use crate::model::{Block, Channel, Health, Message, Quota, Stage, State, Text};
@@ -234,14 +235,15 @@ fn a_channel_remembers_its_failures_its_quota_and_its_success() {
     let message = desk.message(&id);
     let until = desk.now + Duration::from_secs(5);
     let quota = Quota { limit: 10_000, remaining: 7, resets_at: until };
-    let setback = Setback { blocked: (Block::Outage, until, "no route".into()), is_failure: true };
+    let setback = Setback { block: Block::Outage, until, why: "no route".into() };
+    let blocked = Some((Block::Outage, until, "no route".to_owned()));
     for failures in 1..=2 {
         desk.begin(&id, Channel::Pushover, "");
         let retry = Conclusion::Retry(until, "no route".into());
         let delivery = (&message, Channel::Pushover, "");
         desk.store.conclude(delivery, &retry, Some(&setback), None, desk.now).unwrap();
         let health = desk.store.health(Channel::Pushover).unwrap();
-        assert_eq!((health.failures, health.blocked), (failures, Some(setback.blocked.clone())));
+        assert_eq!((health.failures, health.blocked), (failures, blocked.clone()));
     }
     desk.begin(&id, Channel::Pushover, "");
     let accepted = Conclusion::Accepted { id: None, receipt: None };
@@ -297,7 +299,7 @@ fn what_is_settled_is_forgotten_in_time_unless_its_file_is_still_there() {
     desk.accept(&two);
     desk.wait(100);
     let before = desk.now;
-    assert_eq!(desk.store.forget(before, std::slice::from_ref(&two)).unwrap(), 1);
+    assert_eq!(desk.store.forget(before, &[format!("{two}.json").into()]).unwrap(), 1);
     assert!(desk.store.message(&one).unwrap().is_none());
     assert!(desk.store.deliveries(&one).unwrap().is_empty());
     assert!(desk.store.message(&two).unwrap().is_some());
