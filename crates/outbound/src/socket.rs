@@ -1,8 +1,8 @@
 //! The bottom of the chain: a TCP socket that counts what was written, and whose every wait ends
 //! with the call's deadline.
 //!
-//! The library's own socket does neither: it writes with `write_all`, which hides how much went
-//! out, and against a peer that reads slowly each partial write starts the timeout again.
+//! The library's own socket writes with `write_all`, which hides how much went out before a
+//! failure, and starts the timeout again after each partial write.
 
 use std::fmt;
 use std::io::{self, Read, Write};

@@ -163,6 +163,19 @@ fn a_connection_is_kept_and_a_dead_one_is_replaced() {
 }
 
 #[test]
+fn what_an_earlier_call_sent_does_not_count_for_the_next() {
+    let (address, peer) =
+        peer(vec![answering("HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 0\r\n\r\n")]);
+    let base = Base::parse(&format!("http://{address}/base")).unwrap();
+    let mut client = Client::new(SHORT);
+    assert!(answered(send(&mut client, &base, SHORT)).complete);
+    // The peer has ended, its port is free: the next call is refused.
+    peer.join().unwrap();
+    let outcome = send(&mut client, &base, SHORT);
+    assert!(matches!(outcome, Outcome::NotSent(_)), "{outcome:?}");
+}
+
+#[test]
 fn a_get_sends_just_this() {
     let (head, sent) = mpsc::channel();
     let (address, peer) = peer(vec![act(move |mut stream| {
