@@ -14,6 +14,7 @@ use ops_core::report::Report;
 use outbound::{Client, Limits, Outcome, Proxy, Request};
 
 use crate::args::{Args, SmsVerb, Verb};
+use crate::lines::Lines;
 use crate::settings::Settings;
 
 /// The largest text that is read from standard input, bytes. What is sent is far shorter.
@@ -23,7 +24,7 @@ const LARGEST_INPUT: u64 = 64 * 1024;
 ///
 /// # Errors
 /// When there is no answer.
-pub fn run(args: &Args, context: &Context) -> Result<Box<dyn Report>, Failure> {
+pub(crate) fn run(args: &Args, context: &Context) -> Result<Box<dyn Report>, Failure> {
     let settings: Settings = config::load(&context.host, &context.configs)?;
     let secrets_dir = args.secrets_dir.as_deref();
     let bench = Bench { context, settings: &settings, secrets_dir };
@@ -46,12 +47,17 @@ struct Bench<'a> {
 }
 
 impl Bench<'_> {
+    /// The channels, with their secrets as far as they are to be had.
+    fn lines(&self, naming: bool) -> Result<Lines, Failure> {
+        Lines::load(self.context, self.settings, self.secrets_dir, naming)
+    }
+
     /// The client of this process.
     fn client(&self) -> Result<impl FnMut(Request<'_>) -> Outcome, Failure> {
         let host = &self.context.host;
         let total = Duration::from_secs(self.settings.timeout_seconds.into());
         let connect = total.min(Limits::default().connect);
-        let proxy = Proxy::from_env(host).or_fail(Exit::Config, "use the proxy")?;
+        let proxy = Proxy::from_environment(host).or_fail(Exit::Config, "use the proxy")?;
         let limits = Limits { connect, total, ..Limits::default() };
         let mut client = Client::through(limits, proxy);
         Ok(move |request: Request<'_>| client.call(request))

@@ -6,4 +6,5 @@ pub mod conclude;
 pub mod judge;
 pub mod lanes;
 pub mod route;
+pub mod sms;
 pub mod text;

@@ -4,7 +4,6 @@ mod deliver;
 mod follow;
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
 use ops_core::cli::Context;
 use ops_core::failure::Failure;
@@ -59,7 +58,7 @@ pub enum Scope {
 pub fn flush(
     context: &Context,
     settings: &Settings,
-    secrets_dir: Option<&Path>,
+    lines: &Lines,
     scope: Scope,
     call: &mut Call<'_>,
 ) -> Result<Result<Done, Busy>, Failure> {
@@ -68,20 +67,19 @@ pub fn flush(
     let mut spool = Spool::default();
     let mut budget: BTreeMap<Channel, u32> =
         Channel::ALL.into_iter().map(|channel| (channel, settings.per_flush)).collect();
-    let mut lines = None;
     let mut scope = scope;
+    let mut rounds = 0;
     loop {
         let lock = match context.host.lock(&path)? {
             Ok(lock) => lock,
-            Err(_) if lines.is_some() => break,
+            // Whoever has it now sees what came since.
+            Err(_) if rounds > 0 => break,
             Err(busy) => return Ok(Err(busy)),
         };
-        let lines = match &mut lines {
-            Some(lines) => lines,
-            none => none.insert(Lines::load(context, settings, secrets_dir, true)?),
-        };
+        rounds += 1;
         let store = Store::open(&context.host, &context.home)?;
-        let mut desk = Desk { context, settings, lines, store, call, budget: &mut budget };
+        let mut desk =
+            Desk { context, settings, lines, store, call: &mut *call, budget: &mut budget };
         desk.work(&mut spool, scope, &mut done)?;
         drop(desk);
         drop(lock);
@@ -119,7 +117,9 @@ impl Desk<'_, '_> {
             }
         }
         if scope == Scope::All {
-            self.follow(done)?;
+            if self.follow(done)? {
+                self.deliver(done)?;
+            }
             self.forget()?;
         }
         Ok(())

@@ -3,8 +3,11 @@
 //! Whoever alerts writes a file into the spool (`ops_core::alert`). Here it is admitted (`decide`),
 //! remembered (`store`) and told (`flush`); no port is opened and nothing calls back.
 
+pub mod args;
+mod calls;
 pub mod channels;
 pub mod decide;
+pub mod documents;
 pub mod flush;
 pub mod lines;
 pub mod model;

@@ -21,7 +21,7 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction};
 
 pub use inbound::Inbound;
 pub use ingest::Ingested;
-pub use view::{CheckRow, SettledRow};
+pub use view::CheckRow;
 
 const SCHEMA: &str = "
     CREATE TABLE messages (

@@ -1,6 +1,8 @@
 //! Tells what is queued, emergencies first, then in the order of time.
 
 use ops_core::failure::Failure;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use super::{Desk, Done};
 use crate::channels::Parcel;
@@ -13,7 +15,8 @@ use crate::decide::text::compose;
 use crate::model::{Channel, Delivery, Message, Stage, State, Text};
 
 /// Why a message is still queued.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Left {
     /// No channel is enabled.
     NoChannel,

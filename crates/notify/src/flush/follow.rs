@@ -21,15 +21,13 @@ const KNOWN_FOR: SignedDuration = SignedDuration::from_hours(7 * 24);
 const SMS_FOLLOWED_FOR: SignedDuration = SignedDuration::from_hours(24);
 
 impl Desk<'_, '_> {
-    /// Asks for everything that is still open. What cannot be asked now is asked next time.
-    pub(super) fn follow(&mut self, done: &mut Done) -> Result<(), Failure> {
+    /// Asks for everything that is still open. What cannot be asked now is asked next time. Returns
+    /// whether a lost SMS put its message back into the queue.
+    pub(super) fn follow(&mut self, done: &mut Done) -> Result<bool, Failure> {
         if self.is_worth_asking(Channel::Pushover)? {
             self.emergencies(done)?;
         }
-        if self.is_worth_asking(Channel::Twilio)? {
-            self.sms(done)?;
-        }
-        Ok(())
+        if self.is_worth_asking(Channel::Twilio)? { self.sms(done) } else { Ok(false) }
     }
 
     /// Whether a channel may answer: one that has just failed is left alone.
@@ -95,29 +93,29 @@ impl Desk<'_, '_> {
         Ok(())
     }
 
-    fn sms(&mut self, done: &mut Done) -> Result<(), Failure> {
-        let Line::Ready(line) = &self.lines.twilio else { return Ok(()) };
+    fn sms(&mut self, done: &mut Done) -> Result<bool, Failure> {
+        let Line::Ready(line) = &self.lines.twilio else { return Ok(false) };
+        let mut requeued = false;
         let since = age::after(self.context.host.now(), -SMS_FOLLOWED_FOR);
         for delivery in self.store.sms_under_way(since)? {
             let Some(sid) = &delivery.provider_id else { continue };
-            match sms_state(&line.state(sid, self.call)) {
-                Some((word, end)) => {
-                    let word = self.context.clean(&word);
-                    if self.store.put_sms_state(&delivery, &word, end)? {
-                        done.troubles.push(format!(
-                            "an SMS was lost ({word}); the next channel takes its message over"
-                        ));
-                    } else if end == SmsEnd::Lost {
-                        done.troubles.push(format!("an SMS was lost ({word}); another arrived"));
-                    }
-                }
-                None => {
-                    done.troubles.push("the state of an SMS cannot be asked".into());
-                    break;
-                }
+            let Some((word, end)) = sms_state(&line.state(sid, self.call)) else {
+                done.troubles.push("the state of an SMS cannot be asked".into());
+                break;
+            };
+            let word = self.context.clean(&word);
+            let is_requeued = self.store.put_sms_state(&delivery, &word, end)?;
+            requeued |= is_requeued;
+            if end == SmsEnd::Lost {
+                let then = if is_requeued {
+                    "the next channel takes its message over"
+                } else {
+                    "another number got it"
+                };
+                done.troubles.push(format!("an SMS was lost ({word}); {then}"));
             }
         }
-        Ok(())
+        Ok(requeued)
     }
 }
 

@@ -1,5 +1,6 @@
 //! SMS that came in: each is seen once.
 
+use ops_core::alert::Severity;
 use ops_core::failure::Failure;
 use ops_core::time::Timestamp;
 use rusqlite::params;
@@ -51,13 +52,17 @@ impl Store {
         Ok(self.doing("read", last)?.map(rows::time))
     }
 
-    /// Remembers an SMS, durably. One that is known already stays as it is.
+    /// Remembers an SMS and queues its answer, durably and together. One that is known already
+    /// stays as it is, and is not answered again.
     ///
     /// # Errors
     /// Exit 69 when it cannot be noted.
-    pub fn note_inbound(&mut self, sms: &Inbound) -> Result<(), Failure> {
+    pub fn note_inbound(&mut self, sms: &Inbound, answer: Option<&str>) -> Result<(), Failure> {
         self.at_once(|tx| {
-            tx.prepare_cached("INSERT OR IGNORE INTO inbound VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")?
+            let new = tx
+                .prepare_cached(
+                    "INSERT OR IGNORE INTO inbound VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+                )?
                 .execute(params![
                     sms.sid,
                     sms.sender,
@@ -66,8 +71,21 @@ impl Store {
                     sms.command,
                     sms.seen_at.as_microsecond(),
                     sms.answer
-                ])
-                .map(drop)
+                ])?;
+            let (Some(id), Some(answer), 1) = (&sms.answer, answer, new) else { return Ok(()) };
+            tx.prepare_cached(
+                "INSERT OR IGNORE INTO messages (id, raised_us, raised_by, title, message, check_id,
+                 severity, kind, channel, recipient, renewed_us, state, why) VALUES (?1, ?2,
+                 'notify', ?3, '', NULL, ?4, 'event', 'twilio', ?5, ?2, 'queued', '')",
+            )?
+            .execute(params![
+                id,
+                sms.seen_at.as_microsecond(),
+                answer,
+                Severity::Warn as i64,
+                sms.sender
+            ])
+            .map(drop)
         })
     }
 

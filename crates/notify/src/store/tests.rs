@@ -319,10 +319,13 @@ fn an_sms_is_seen_once() {
         answer: Some("answer".into()),
     };
     assert!(!desk.store.has_seen("SM1").unwrap());
-    desk.store.note_inbound(&sms).unwrap();
+    desk.store.note_inbound(&sms, Some("all is well")).unwrap();
     sms.body = "other".into();
-    desk.store.note_inbound(&sms).unwrap();
+    desk.store.note_inbound(&sms, Some("all is well")).unwrap();
     assert!(desk.store.has_seen("SM1").unwrap());
+    let [answer] = desk.store.open_messages().unwrap().try_into().unwrap();
+    assert_eq!((answer.id.as_str(), answer.title.as_str()), ("answer", "all is well"));
+    assert_eq!(answer.recipient.as_deref(), Some("+15550100"));
     assert_eq!(desk.store.inbound(9).unwrap()[0].body, "status");
     assert_eq!(desk.store.last_command("+15550100").unwrap(), Some(desk.now));
     assert_eq!(desk.store.last_command("+15550101").unwrap(), None);

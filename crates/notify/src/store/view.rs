@@ -3,19 +3,9 @@
 use std::collections::BTreeMap;
 
 use ops_core::failure::Failure;
-use ops_core::time::Timestamp;
 
 use super::{Store, rows};
 use crate::model::{Check, Message, State};
-
-/// A message that is settled, and when that was.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct SettledRow {
-    /// The message.
-    pub message: Message,
-    /// When it was settled.
-    pub settled_at: Timestamp,
-}
 
 /// What is remembered of a check.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -53,19 +43,14 @@ impl Store {
     ///
     /// # Errors
     /// Exit 69 when the database cannot be read.
-    pub fn settled(&self, state: State, most: u32) -> Result<Vec<SettledRow>, Failure> {
+    pub fn settled(&self, state: State, most: u32) -> Result<Vec<Message>, Failure> {
         let read = (|| {
             self.db
                 .prepare_cached(&format!(
-                    "SELECT {}, settled_us FROM messages WHERE state = ?1
-                     ORDER BY id DESC LIMIT ?2",
+                    "SELECT {} FROM messages WHERE state = ?1 ORDER BY id DESC LIMIT ?2",
                     rows::MESSAGE
                 ))?
-                .query_map(rusqlite::params![state.name(), most], |row| {
-                    let settled_at = row.get::<_, Option<i64>>("settled_us")?.unwrap_or(0);
-                    let settled_at = rows::time(settled_at);
-                    Ok(SettledRow { message: rows::message(row)?, settled_at })
-                })?
+                .query_map(rusqlite::params![state.name(), most], rows::message)?
                 .collect()
         })();
         self.doing("read", read)
