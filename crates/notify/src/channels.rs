@@ -6,17 +6,21 @@ use outbound::{Outcome, Request, segment};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use twilio::message::{form, message_path, messages_path};
+use twilio::segments::fit;
 
 use crate::decide::text::joined;
 use crate::lines::{Line, Lines, Ntfy, Pushover, Twilio, Webhook};
 use crate::model::{Channel, Message, Text};
-use crate::sms::fit;
 
 /// How often Pushover repeats an emergency, and for how long, seconds.
 const REPEAT: (u32, u32) = (60, 3600);
 
 /// How long Twilio may try to hand an SMS over, seconds. Its own default is ten hours.
 const VALIDITY: u32 = 600;
+
+/// How many segments an SMS may cost.
+pub const SEGMENTS: usize = 2;
 
 /// Makes a request and says what became of it.
 pub type Call<'a> = dyn FnMut(Request<'_>) -> Outcome + 'a;
@@ -138,52 +142,34 @@ impl Pushover {
 }
 
 impl Twilio {
-    /// The path of the account's messages, without the ending that says JSON.
-    fn messages(&self) -> String {
-        format!("/2010-04-01/Accounts/{}/Messages", segment(self.account.expose()))
+    /// The path of the account's messages.
+    pub fn path(&self) -> String {
+        messages_path(&segment(self.account.expose()))
     }
 
     fn send(&self, parcel: Parcel<'_>, recipient: &str, call: &mut Call<'_>) -> Outcome {
         let Some(to) = self.numbers.iter().find(|number| number.name == recipient) else {
             return Outcome::NotSent(format!("{recipient} is not in sms_allowlist"));
         };
-        let body = fit(&joined(parcel.text));
-        let validity = VALIDITY.to_string();
-        let form = [
-            ("To", to.number.as_str()),
-            ("From", self.from.expose()),
-            ("Body", body.as_str()),
-            ("ValidityPeriod", validity.as_str()),
-        ];
-        let path = format!("{}.json", self.messages());
+        let body = fit(&joined(parcel.text), SEGMENTS);
+        let form = form(&to.number, self.from.expose(), &body, VALIDITY);
+        let path = self.path();
         let request = Request::post(&self.base, &path);
         call(request.basic(self.account.expose(), self.token.expose()).form(&form))
     }
 
     /// Asks how an SMS stands.
     pub fn state(&self, sid: &str, call: &mut Call<'_>) -> Outcome {
-        let path = format!("{}/{}.json", self.messages(), segment(sid));
+        let path = message_path(&segment(self.account.expose()), &segment(sid));
         self.get(&path, &[], call)
     }
 
-    /// Asks for the newest SMS to our number.
-    pub fn list(&self, call: &mut Call<'_>) -> Outcome {
-        let path = format!("{}.json", self.messages());
-        self.get(&path, &[("To", self.from.expose()), ("PageSize", "50")], call)
+    /// Asks for a page of messages.
+    pub fn list(&self, query: &[(String, String)], call: &mut Call<'_>) -> Outcome {
+        self.get(&self.path(), query, call)
     }
 
-    /// Asks for a further page, by the path and query the service named. `None` when that leads
-    /// anywhere but to this account's messages.
-    pub fn page(&self, next: &str, call: &mut Call<'_>) -> Option<Outcome> {
-        let (path, query) = next.split_once('?')?;
-        (path == format!("{}.json", self.messages())).then_some(())?;
-        let pairs: Vec<_> = form_urlencoded::parse(query.as_bytes()).collect();
-        let pairs: Vec<(&str, &str)> =
-            pairs.iter().map(|(name, value)| (name.as_ref(), value.as_ref())).collect();
-        Some(self.get(path, &pairs, call))
-    }
-
-    fn get(&self, path: &str, query: &[(&str, &str)], call: &mut Call<'_>) -> Outcome {
+    fn get(&self, path: &str, query: &[(String, String)], call: &mut Call<'_>) -> Outcome {
         let request = Request::get(&self.base, path);
         let request = query.iter().fold(request, |it, (name, value)| it.query(name, value));
         call(request.basic(self.account.expose(), self.token.expose()))

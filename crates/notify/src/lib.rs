@@ -12,6 +12,5 @@ pub mod flush;
 pub mod lines;
 pub mod model;
 pub mod settings;
-pub mod sms;
 pub mod spool;
 pub mod store;

@@ -189,10 +189,9 @@ impl Finder<'_> {
                 None => missing.push(name),
             }
         }
-        found.try_into().map_err(|_| {
-            let stored: Vec<String> = missing.iter().map(|it| format!("key set {it}")).collect();
-            format!("missing: {} ({})", missing.join(", "), stored.join("; "))
-        })
+        found
+            .try_into()
+            .map_err(|_| format!("missing: {} (store each: key set NAME)", missing.join(", ")))
     }
 
     fn find(&self, name: &str) -> Result<Option<Secret>, String> {

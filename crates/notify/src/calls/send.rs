@@ -3,8 +3,11 @@
 use ops_core::alert::{Alert, Kind, Severity, is_check_id, spool_alert};
 use ops_core::failure::{Exit, Failure};
 
+use twilio::segments::fit;
+
 use super::Bench;
 use crate::args::{ResolveArgs, SendArgs, TestArgs};
+use crate::channels::SEGMENTS;
 use crate::decide::admit::{Admission, limited_until};
 use crate::decide::lanes;
 use crate::decide::route::{Cargo, Lane, LaneState, route};
@@ -13,7 +16,6 @@ use crate::documents::{DryRun, DryRunChannel, Sent, Skipped};
 use crate::flush::{Done, Scope, flush};
 use crate::lines::Lines;
 use crate::model::{Channel, Check, Health, Message, State};
-use crate::sms::fit;
 use crate::store::Store;
 
 /// Queues a message and delivers it.
@@ -47,7 +49,12 @@ pub(super) fn test(bench: &Bench<'_>, args: &TestArgs) -> Result<Sent, Failure> 
         kind: Kind::Event,
         channel,
     };
-    deliver(bench, &alert, Scope::Tell)
+    let sent = deliver(bench, &alert, Scope::Tell)?;
+    for skipped in &sent.skipped {
+        let name = skipped.channel.name();
+        bench.context.say(&format!("{name} was not tried: {}", skipped.why));
+    }
+    Ok(sent)
 }
 
 fn alert(bench: &Bench<'_>, args: &SendArgs) -> Result<Alert, Failure> {
@@ -218,7 +225,7 @@ pub(super) fn dry_run(bench: &Bench<'_>, args: &SendArgs) -> Result<DryRun, Fail
         schema: "aiops.notify.dry_run/1".into(),
         would_send,
         why,
-        sms: fit(&joined(&text)),
+        sms: fit(&joined(&text), SEGMENTS),
         title: text.title,
         message: text.body,
         channels,

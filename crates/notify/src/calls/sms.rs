@@ -4,10 +4,12 @@ use audit_chain::GENESIS;
 use ops_core::failure::{Exit, Failure, OrFail};
 use ops_core::time::{Timestamp, rfc3339};
 use outbound::{Answer, Outcome};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
+use twilio::message::{Message, Page, inbound_query, is_sid, page};
 
 use super::Bench;
 use crate::channels::Call;
+use crate::decide::age;
 use crate::decide::sms::{Incoming, LONGEST, Reading, read};
 use crate::decide::text::{cut, plain};
 use crate::documents::{PolledSms, SmsPoll};
@@ -15,7 +17,10 @@ use crate::flush::{Scope, flush};
 use crate::lines::{Line, Twilio, last_digits};
 use crate::store::{Inbound, Store, folder};
 
-/// How many pages of fifty are read at most: what lies further back waits for the next look, and is
+/// Messages on a page.
+const PAGE: u16 = 50;
+
+/// How many pages are read at most: what lies further back waits for the next look, and is
 /// too old to be answered after a day.
 const PAGES: usize = 20;
 
@@ -27,27 +32,6 @@ const LARGEST_LOG: u64 = 64 << 20;
 
 /// How much of a text is remembered, characters.
 const REMEMBERED: usize = 160;
-
-/// A page of Twilio's list of messages.
-#[derive(Debug, Deserialize)]
-struct Page {
-    messages: Vec<Listed>,
-    #[serde(default)]
-    next_page_uri: Option<String>,
-}
-
-/// One message of it.
-#[derive(Debug, Deserialize)]
-struct Listed {
-    sid: String,
-    from: Option<String>,
-    #[serde(default)]
-    body: Option<String>,
-    #[serde(default)]
-    direction: Option<String>,
-    /// RFC 2822.
-    date_created: Option<String>,
-}
 
 /// A line of the audit log.
 #[derive(Serialize)]
@@ -113,35 +97,36 @@ fn new_sms(
     twilio: &Twilio,
     store: &Store,
     call: &mut Call<'_>,
-) -> Result<Vec<(Listed, Timestamp)>, Failure> {
+) -> Result<Vec<(Message, Timestamp)>, Failure> {
     let now = bench.context.host.now();
-    let mut fresh = Vec::new();
-    let mut heard = twilio.list(call);
+    let path = twilio.path();
+    let since = age::after(now, -LONGEST);
+    let query = inbound_query(twilio.from.expose(), since, PAGE);
+    let mut query: Vec<_> = query.map(|(name, value)| (name.to_owned(), value)).into();
+    let mut fresh: Vec<(Message, Timestamp)> = Vec::new();
     for _ in 0..PAGES {
-        let page = page(heard)?;
+        let Page { messages, next } = read_page(&path, twilio.list(&query, call))?;
         let mut is_news = false;
-        for listed in page.messages {
-            let sent_at = listed.date_created.as_deref().and_then(parse_date);
-            let Some(sent_at) = sent_at.filter(|_| is_plain(&listed.sid)) else {
-                return Err(odd("a message without a readable SID or date"));
-            };
-            if now.duration_since(sent_at) >= LONGEST {
-                continue;
-            }
-            let is_inbound = listed.direction.as_deref().is_none_or(|it| it == "inbound");
-            if is_inbound && !store.has_seen(&listed.sid)? {
+        for sms in messages {
+            let at = sms.at.filter(|_| is_sid(&sms.sid));
+            let at = at.ok_or_else(|| odd("a message without a readable SID or date"))?;
+            // Pages shift when something comes in between two of them.
+            let is_known = fresh.iter().any(|(other, _)| other.sid == sms.sid);
+            let is_inbound = sms.direction == "inbound" && at > since && !is_known;
+            if is_inbound && !store.has_seen(&sms.sid)? {
                 is_news = true;
-                fresh.push((listed, sent_at));
+                fresh.push((sms, at));
             }
         }
-        let next = page.next_page_uri.filter(|_| is_news);
-        let Some(next) = next else { break };
-        heard = twilio.page(&next, call).ok_or_else(|| odd("a next page of somebody else's"))?;
+        match next.filter(|_| is_news) {
+            Some(next) => query = next,
+            None => break,
+        }
     }
     Ok(fresh)
 }
 
-fn page(heard: Outcome) -> Result<Page, Failure> {
+fn read_page(path: &str, heard: Outcome) -> Result<Page, Failure> {
     let doing = "read the list of SMS";
     let hint = "what came in is not lost: the next poll reads it";
     let answer = match heard {
@@ -152,7 +137,7 @@ fn page(heard: Outcome) -> Result<Page, Failure> {
     };
     match answer {
         Answer { status: 200, complete: true, body, .. } => {
-            serde_json::from_slice(&body).map_err(|_| odd("something else than a list"))
+            page(path, &body).map_err(|why| odd(&format!("something that is {why}")))
         }
         Answer { status: status @ (401 | 403), .. } => Err(Failure::new(Exit::NotPermitted, doing)
             .because(format!("the service answered {status}"))
@@ -168,30 +153,21 @@ fn odd(what: &str) -> Failure {
         .because(format!("the service sent {what}"))
 }
 
-/// Whether a text is a SID and nothing else: it becomes part of a message's id.
-fn is_plain(sid: &str) -> bool {
-    (1..=64).contains(&sid.len()) && sid.bytes().all(|it| it.is_ascii_alphanumeric())
-}
-
-fn parse_date(text: &str) -> Option<Timestamp> {
-    jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(text).ok()
-}
-
 /// Judges one SMS, and remembers it together with its answer.
 fn take(
     bench: &Bench<'_>,
     twilio: &Twilio,
     store: &mut Store,
-    listed: &Listed,
+    listed: &Message,
     sent_at: Timestamp,
     is_first_look: bool,
 ) -> Result<Inbound, Failure> {
     let context = bench.context;
     let now = context.host.now();
-    let from = listed.from.as_deref().unwrap_or_default();
+    let from = listed.from.as_str();
     let number = twilio.numbers.iter().find(|number| *number.number == from);
     let sender = number.map_or_else(|| last_digits(from), |number| number.name.clone());
-    let body = plain(listed.body.as_deref().unwrap_or_default());
+    let body = plain(&listed.body);
     let incoming = Incoming {
         body: &body,
         sent_at,

@@ -5,6 +5,7 @@ use std::time::Duration;
 use ops_core::time::Timestamp;
 use outbound::{Answer, Outcome, retry_after};
 use serde_json::Value;
+use twilio::message::{State, message, problem};
 
 use crate::model::{Channel, Quota};
 
@@ -75,24 +76,24 @@ fn pushover(answer: &Answer) -> Verdict {
     }
 }
 
-/// Codes of facts/twilio.md.
+/// Which codes are final is the `twilio` crate's to know.
 fn twilio(answer: &Answer, patience: Option<Duration>) -> Verdict {
-    let body = answer.json();
-    let field = |name: &str| body.as_ref().and_then(|body| body.get(name));
-    let code = field("code").and_then(Value::as_i64);
-    let why = || {
-        let said = field("message").or(field("title")).and_then(Value::as_str).unwrap_or_default();
-        let code = code.map(|it| format!(" {it}")).unwrap_or_default();
-        format!("{}{code}{}{said}", status(answer), if said.is_empty() { "" } else { ": " })
-    };
-    match (answer.status, code) {
-        (200..=299, _) => match field("sid").and_then(Value::as_str) {
-            Some(sid) => Verdict::Accepted { id: Some(sid.to_owned()), receipt: None },
-            None => Verdict::Ambiguous(format!("{}, and the body names no SID", answer.status)),
-        },
-        (429 | 500..=599, _) | (_, Some(20429 | 21611 | 21730)) => Verdict::Later(patience, why()),
-        (401 | 403, _) | (_, Some(20003)) => Verdict::Unauthorised(why()),
-        _ => Verdict::Refused(why()),
+    if (200..300).contains(&answer.status) {
+        return match message(&answer.body) {
+            Ok(message) => Verdict::Accepted { id: Some(message.sid), receipt: None },
+            Err(why) => Verdict::Ambiguous(format!("{}, and the body is {why}", answer.status)),
+        };
+    }
+    let problem = problem(answer.status, &answer.body);
+    let code = problem.code.map(|code| format!(" {code}")).unwrap_or_default();
+    let said = problem.message.as_str();
+    let why = format!("{}{code}{}{said}", status(answer), if said.is_empty() { "" } else { ": " });
+    match problem.verdict() {
+        twilio::verdict::Verdict::Message | twilio::verdict::Verdict::Recipient => {
+            Verdict::Refused(why)
+        }
+        twilio::verdict::Verdict::Sender => Verdict::Unauthorised(why),
+        twilio::verdict::Verdict::Later => Verdict::Later(patience, why),
     }
 }
 
@@ -195,30 +196,13 @@ pub fn cancelled(heard: &Outcome) -> Result<(), (bool, String)> {
     }
 }
 
-/// The state of an SMS, from the message resource: the word, and whether it is final and bad.
-pub fn sms_state(heard: &Outcome) -> Option<(String, SmsEnd)> {
+/// How an SMS stands, by a look at it: how far it has come, and a word for people.
+pub fn sms_state(heard: &Outcome) -> Option<(State, String)> {
     let Outcome::Answered(answer) = heard else { return None };
-    let body = answer.json()?;
-    let word = body.get("status")?.as_str()?.to_owned();
-    let end = match word.as_str() {
-        "delivered" | "read" | "received" => SmsEnd::Arrived,
-        "undelivered" | "failed" | "canceled" => SmsEnd::Lost,
-        _ => SmsEnd::Open,
-    };
-    let code = body.get("error_code").and_then(Value::as_i64);
-    let word = code.map_or_else(|| word.clone(), |code| format!("{word} ({code})"));
-    (answer.status == 200).then_some((word, end))
-}
-
-/// Whether an SMS has reached its final state.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum SmsEnd {
-    /// Not yet.
-    Open,
-    /// On the phone.
-    Arrived,
-    /// It never will.
-    Lost,
+    let message = message(&answer.body).ok().filter(|_| answer.status == 200)?;
+    let code = message.error_code.map(|code| format!(" ({code})")).unwrap_or_default();
+    let word = format!("{}{code}", message.state.word());
+    Some((message.state, word))
 }
 
 #[cfg(test)]

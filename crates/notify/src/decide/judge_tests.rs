@@ -100,17 +100,18 @@ fn pushovers_quota_is_read_and_a_429_names_its_end() {
 
 #[test]
 fn twilio_is_judged_by_status_and_code() {
-    let sid = r#"{"sid":"SM1","status":"queued","error_code":null}"#;
-    assert_eq!(judged(Channel::Twilio, &answer(201, sid)), accepted(Some("SM1"), None));
+    let sid = format!("SM{:032x}", 1);
+    let body = format!(r#"{{"sid":"{sid}","status":"queued","error_code":null}}"#);
+    assert_eq!(judged(Channel::Twilio, &answer(201, &body)), accepted(Some(&sid), None));
     let error = |code: i64| json!({"code": code, "message": "said", "status": 400}).to_string();
     for (heard, kind, part) in [
-        (answer(201, "{}"), "ambiguous", "no SID"),
+        (answer(201, "{}"), "ambiguous", "not a message"),
         (answer(401, &error(20003)), "unauthorised", "401 20003: said"),
         (answer(400, &error(21211)), "refused", "400 21211: said"),
         (answer(400, &error(21608)), "refused", "21608"),
         (answer(400, &error(21610)), "refused", "21610"),
         (answer(400, &error(21617)), "refused", "21617"),
-        (answer(404, &error(20404)), "refused", "20404"),
+        (answer(404, &error(20404)), "unauthorised", "20404"),
         (patient(429, &error(20429), "7"), "later", "Some(7)"),
         (answer(429, ""), "later", "None"),
         (answer(400, &error(21611)), "later", "21611"),
@@ -184,19 +185,17 @@ fn an_emergency_and_an_sms_are_followed_to_their_end() {
     assert!(cancelled(&answer(404, "")).unwrap_err().0);
     assert!(!cancelled(&answer(502, "")).unwrap_err().0);
     assert!(!cancelled(&Outcome::Ambiguous("cut".into())).unwrap_err().0);
+    let sms = |rest: &str| format!(r#"{{"sid":"SM{:032x}",{rest}}}"#, 1);
     for (body, want) in [
-        (r#"{"status":"delivered"}"#, Some(("delivered", SmsEnd::Arrived))),
-        (
-            r#"{"status":"undelivered","error_code":30034}"#,
-            Some(("undelivered (30034)", SmsEnd::Lost)),
-        ),
-        (r#"{"status":"sending","error_code":null}"#, Some(("sending", SmsEnd::Open))),
-        (r#"{"status":"something new"}"#, Some(("something new", SmsEnd::Open))),
-        ("{}", None),
-        ("", None),
+        (sms(r#""status":"delivered""#), Some(("delivered", true))),
+        (sms(r#""status":"undelivered","error_code":30034"#), Some(("undelivered (30034)", true))),
+        (sms(r#""status":"sending","error_code":null"#), Some(("sending", false))),
+        (sms(r#""status":"something new""#), Some(("something new", false))),
+        ("{}".into(), None),
+        (String::new(), None),
     ] {
-        let found = sms_state(&answer(200, body));
-        assert_eq!(found, want.map(|(word, end)| (word.to_owned(), end)), "{body}");
+        let found = sms_state(&answer(200, &body)).map(|(state, word)| (word, state.is_final()));
+        assert_eq!(found, want.map(|(word, is_final)| (word.to_owned(), is_final)), "{body}");
     }
     assert_eq!(sms_state(&Outcome::NotSent(String::new())), None);
 }

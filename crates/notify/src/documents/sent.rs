@@ -117,16 +117,19 @@ impl Report for Sent {
             State::Ambiguous => format!("nobody knows whether it arrived: {}", self.why),
             State::Failed => format!("not delivered, every channel refused it: {}", self.why),
             State::Expired => format!("too old: {}", self.why),
-            State::Queued => match &self.left_to {
-                Some(holder) => format!("queued; the running flush takes it ({holder})"),
-                None => format!("queued: {}", self.why),
+            State::Queued => match (&self.left_to, self.left) {
+                (Some(holder), _) => format!("queued; the running flush takes it ({holder})"),
+                // What is missing is listed below.
+                (None, Some(Left::NoSecret)) => "queued: no channel has its secrets".to_owned(),
+                (None, _) => format!("queued: {}", self.why),
             },
         };
         writeln!(out, "{told}")?;
         for delivery in &self.deliveries {
             writeln!(out, "  {}", delivery.line())?;
         }
-        for skipped in &self.skipped {
+        let is_settled_well = self.exit() == Exit::Ok;
+        for skipped in self.skipped.iter().filter(|_| !is_settled_well) {
             writeln!(out, "  {}: not ready: {}", skipped.channel.name(), skipped.why)?;
         }
         match (self.state, self.left) {

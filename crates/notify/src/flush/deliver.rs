@@ -31,7 +31,13 @@ pub enum Left {
 impl Desk<'_, '_> {
     /// Tells what is queued and due.
     pub(super) fn deliver(&mut self, done: &mut Done) -> Result<(), Failure> {
-        let open = self.store.open_messages()?;
+        // All that is too old goes first, so that the first message to be told counts it.
+        let mut open = Vec::new();
+        for message in self.store.open_messages()? {
+            if !self.expire(&message, done)? {
+                open.push(message);
+            }
+        }
         let mut progress = self.context.progress("messages", open.len());
         let mut waits = Vec::new();
         for message in open {
@@ -53,10 +59,6 @@ impl Desk<'_, '_> {
         loop {
             let now = self.context.host.now();
             let rows = self.store.deliveries(&message.id)?;
-            let ttl = self.settings.ttl();
-            if age::is_expired(message.severity, message.renewed_at, now, ttl) {
-                return self.expire(message, &rows, done);
-            }
             let lanes = self.lanes(message)?;
             let cargo = Cargo {
                 severity: message.severity,
@@ -102,13 +104,14 @@ impl Desk<'_, '_> {
         }
     }
 
-    /// Settles a message that is too old by what is known of it.
-    fn expire(
-        &mut self,
-        message: &Message,
-        rows: &[Delivery],
-        done: &mut Done,
-    ) -> Result<(), Failure> {
+    /// Settles a message that is too old by what is known of it; returns whether it is.
+    fn expire(&mut self, message: &Message, done: &mut Done) -> Result<bool, Failure> {
+        let now = self.context.host.now();
+        if !age::is_expired(message.severity, message.renewed_at, now, self.settings.ttl()) {
+            return Ok(false);
+        }
+        done.left.remove(&message.id);
+        let rows = self.store.deliveries(&message.id)?;
         let doubt = rows.iter().find(|row| row.stage == Stage::Ambiguous);
         let (state, why) = match doubt {
             _ if message.state == State::Delivered => (State::Delivered, String::new()),
@@ -123,7 +126,7 @@ impl Desk<'_, '_> {
                 (State::Expired, last.map_or(why.clone(), |last| format!("{why}; {last}")))
             }
         };
-        self.store.settle(message, state, &why, self.context.host.now())
+        self.store.settle(message, state, &why, now).map(|()| true)
     }
 
     /// Every channel as it stands now for this message.

@@ -4,8 +4,10 @@ use ops_core::failure::Failure;
 use ops_core::time::SignedDuration;
 
 use super::{Desk, Done};
+use twilio::message::State;
+
 use crate::decide::age;
-use crate::decide::judge::{Followed, SmsEnd, cancelled, receipt, sms_state};
+use crate::decide::judge::{Followed, cancelled, receipt, sms_state};
 use crate::decide::lanes;
 use crate::decide::route::LaneState;
 use crate::lines::Line;
@@ -99,14 +101,14 @@ impl Desk<'_, '_> {
         let since = age::after(self.context.host.now(), -SMS_FOLLOWED_FOR);
         for delivery in self.store.sms_under_way(since)? {
             let Some(sid) = &delivery.provider_id else { continue };
-            let Some((word, end)) = sms_state(&line.state(sid, self.call)) else {
+            let Some((state, word)) = sms_state(&line.state(sid, self.call)) else {
                 done.troubles.push("the state of an SMS cannot be asked".into());
                 break;
             };
             let word = self.context.clean(&word);
-            let is_requeued = self.store.put_sms_state(&delivery, &word, end)?;
+            let is_requeued = self.store.put_sms_state(&delivery, &word, &state)?;
             requeued |= is_requeued;
-            if end == SmsEnd::Lost {
+            if matches!(state, State::Lost(_)) {
                 let then = if is_requeued {
                     "the next channel takes its message over"
                 } else {

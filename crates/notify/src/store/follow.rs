@@ -3,9 +3,9 @@
 use ops_core::failure::Failure;
 use ops_core::time::Timestamp;
 use rusqlite::params;
+use twilio::message::State;
 
 use super::{Store, rows};
-use crate::decide::judge::SmsEnd;
 use crate::model::{Channel, Delivery, Receipt};
 
 impl Store {
@@ -81,10 +81,11 @@ impl Store {
         &mut self,
         delivery: &Delivery,
         word: &str,
-        end: SmsEnd,
+        state: &State,
     ) -> Result<bool, Failure> {
         self.at_once(|tx| {
-            let stage = if end == SmsEnd::Lost { "refused" } else { "accepted" };
+            let is_lost = matches!(state, State::Lost(_));
+            let column = if is_lost { "refused" } else { "accepted" };
             tx.prepare_cached(
                 "UPDATE deliveries SET followed = ?4, is_final = ?5, stage = ?6, why = ?7
                  WHERE message = ?1 AND channel = ?2 AND recipient = ?3",
@@ -94,11 +95,11 @@ impl Store {
                 Channel::Twilio.name(),
                 delivery.recipient,
                 word,
-                end != SmsEnd::Open,
-                stage,
-                if end == SmsEnd::Lost { word } else { "" },
+                state.is_final(),
+                column,
+                if is_lost { word } else { "" },
             ])?;
-            if end != SmsEnd::Lost {
+            if !is_lost {
                 return Ok(false);
             }
             let requeued = tx

@@ -8,10 +8,10 @@ use ops_core::alert::{Alert, Kind, Severity, Spooled};
 use ops_core::time::{SignedDuration, rfc3339};
 use proptest::prelude::*;
 use tempfile::TempDir;
+use twilio::message::State as Sms;
 
 use super::*;
 use crate::decide::conclude::{Conclusion, Setback};
-use crate::decide::judge::SmsEnd;
 use crate::decide::text::compose;
 use crate::model::{Block, Channel, Health, Message, Quota, Stage, State, Text};
 
@@ -264,11 +264,13 @@ fn a_lost_sms_puts_its_message_back_unless_another_number_got_it() {
     desk.tell(&id, Channel::Twilio, "+15550100", &sms("SM1"));
     desk.tell(&id, Channel::Twilio, "+15550101", &sms("SM2"));
     let [one, two] = desk.store.sms_under_way(desk.now).unwrap().try_into().unwrap();
-    assert!(!desk.store.put_sms_state(&one, "sent", SmsEnd::Open).unwrap());
-    assert!(!desk.store.put_sms_state(&one, "undelivered (30034)", SmsEnd::Lost).unwrap());
+    assert!(!desk.store.put_sms_state(&one, "sent", &Sms::Moving("sent".into())).unwrap());
+    assert!(
+        !desk.store.put_sms_state(&one, "undelivered (30034)", &Sms::Lost(String::new())).unwrap()
+    );
     assert_eq!(desk.state(&id), State::Delivered);
     assert_eq!(desk.store.sms_under_way(desk.now).unwrap(), std::slice::from_ref(&two));
-    assert!(desk.store.put_sms_state(&two, "failed", SmsEnd::Lost).unwrap());
+    assert!(desk.store.put_sms_state(&two, "failed", &Sms::Lost(String::new())).unwrap());
     assert_eq!(desk.state(&id), State::Queued);
     assert_eq!(desk.store.deliveries(&id).unwrap()[0].why, "undelivered (30034)");
 }
