@@ -34,7 +34,8 @@ need_rust
 need_packages shellcheck:shellcheck cc:gcc git:git python3:python3
 if [ "$lint_only" = no ]; then
   need_packages c++:g++ ssh-keygen:openssh-client systemd-analyze:systemd strace:strace \
-    faketime:faketime openssl:openssl npm:npm unshare:util-linux
+    faketime:faketime openssl:openssl npm:npm unshare:util-linux \
+    dbus-daemon:dbus-daemon gnome-keyring-daemon:gnome-keyring
 fi
 
 say "formatting"

@@ -7,16 +7,16 @@
 //! Killed before the promise, nothing happened; killed after it, [`Desk::recover`] does the rest
 //! again, which changes nothing that was done.
 
+mod evidence;
+pub(crate) mod log;
 pub(crate) mod validators;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::ffi::OsStringExt;
 use std::path::Path;
 use std::time::Duration;
 
-use bridge::audit::{self, GENESIS};
-use bridge::evidence::to_bytes;
 use bridge::layout::Root;
 use bridge::reason::Refusal;
 use confined_fs::{Change, Fault, Folder, ListedKind, RelPath, Side, Tree};
@@ -25,6 +25,8 @@ use ops_core::failure::{Exit, Failure, OrFail};
 use ops_core::host::Host;
 use sha2::{Digest, Sha256};
 
+use self::evidence::{each_evidence, stage_evidence};
+use self::log::tail;
 use crate::decide::outcome::{converted, letter_file};
 use crate::decide::stage::Stop;
 use crate::journal::{Execution, Inbound, Plan, Planned, PlannedChange};
@@ -46,9 +48,6 @@ pub(crate) struct Desk<'a> {
     /// A group failed half way: its promises are finished before anything else is judged.
     is_unfinished: bool,
 }
-
-/// Groups of fewer plans are not worth a thread.
-const WORTH_SHARING: usize = 32;
 
 /// What became of a plan.
 #[derive(Debug)]
@@ -325,53 +324,6 @@ impl<'a> Desk<'a> {
         }
     }
 
-    fn write_log<'p>(&mut self, plans: impl Iterator<Item = &'p Plan>) -> Result<(), Failure> {
-        let doing = "write logs/bridge.log; it is finished at the next start";
-        let failed = |fault: Fault| Failure::new(Exit::Unavailable, doing).because(fault);
-        let mut text = String::new();
-        let mut hash = self.tail.hash.clone();
-        for plan in plans {
-            let line = audit::line(&plan.entry, &hash);
-            text.push_str(&line.text);
-            hash = line.hash;
-        }
-        if text.is_empty() {
-            return Ok(());
-        }
-        let name = OsStr::new("bridge.log");
-        self.folders.logs.write_at(name, self.tail.offset, text.as_bytes()).map_err(failed)?;
-        self.tail.hash = hash;
-        self.tail.offset += text.len() as u64;
-        Ok(())
-    }
-
-    /// Sets a full log aside under the next number. Between groups, so that no promise is open.
-    pub(crate) fn rotate_log(&mut self) -> Result<(), Failure> {
-        if self.tail.offset < self.segment_limit {
-            return Ok(());
-        }
-        let logs = &self.folders.logs;
-        let mut segment = self.tail.segment + 1;
-        let doing = |segment| format!("set the log aside as {}", segment_name(segment));
-        // A run that died just behind the rename below set one aside and did not note it.
-        while logs
-            .look(OsStr::new(&segment_name(segment)))
-            .or_fail(Exit::Unavailable, doing(segment))?
-            .is_some()
-        {
-            segment += 1;
-        }
-        logs.rename(OsStr::new("bridge.log"), OsStr::new(&segment_name(segment)))
-            .or_fail(Exit::Unavailable, doing(segment))?;
-        self.tail = Tail {
-            hash: self.tail.hash.clone(),
-            offset: 0,
-            segment,
-            segment_prev: self.tail.hash.clone(),
-        };
-        self.ledger.settle(&[], &self.tail)
-    }
-
     /// Flushes the bridge root and every other file system that plans touched.
     fn flush<'p>(&self, plans: impl IntoIterator<Item = &'p Plan>) -> Result<(), Failure> {
         let doing = "flush the disk; what was promised is finished at the next start";
@@ -452,56 +404,6 @@ fn is_it(inbound: &Inbound, folder: &Folder, name: &OsStr) -> Result<bool, Fault
     }))
 }
 
-/// Writes the evidence of a whole group under temporary names. The folders are independent and most
-/// of the time is the kernel's, so two threads share a large group.
-fn stage_evidence(folders: &Folders, plans: &[Plan]) -> Result<(), Failure> {
-    let stage = |plans: &[Plan]| {
-        plans.iter().try_for_each(|plan| {
-            each_evidence(folders, plan, |folder, name, bytes| folder.stage(&name, &bytes, 0o640))
-        })
-    };
-    let half = if plans.len() < WORTH_SHARING { 0 } else { plans.len() / 2 };
-    let (one, other) = plans.split_at(half);
-    std::thread::scope(|threads| {
-        let one = (!one.is_empty()).then(|| threads.spawn(|| stage(one)));
-        let other = stage(other);
-        let lost = |_| Err(Fault::Denied("a thread that wrote evidence died".into()));
-        one.map_or(Ok(()), |one| one.join().unwrap_or_else(lost)).and(other)
-    })
-    .or_fail(Exit::Unavailable, "write evidence; nothing was accepted")
-    .map_err(|it| it.hint("look at the disk and at the permissions of the bridge root"))
-}
-
-/// Every file of evidence a plan leaves, the one that readers wait for last.
-fn each_evidence(
-    folders: &Folders,
-    plan: &Plan,
-    act: impl Fn(&Folder, OsString, std::sync::Arc<[u8]>) -> Result<(), Fault>,
-) -> Result<(), Fault> {
-    match &plan.outcome {
-        Planned::Execute(it) => {
-            let integrity = format!("{}.integrity.json", it.id);
-            act(&folders.diffs, format!("{}.patch", it.id).into(), it.diff.0.clone())?;
-            act(&folders.archive, json_name(&it.id), it.input.0.clone())?;
-            act(&folders.results, integrity.into(), it.integrity.0.clone())?;
-            act(&folders.results, json_name(&it.id), it.result.0.clone())
-        }
-        Planned::Refuse { file, letter, .. } => {
-            act(&folders.dead_letter, json_name(file), to_bytes(letter).into())
-        }
-        Planned::Hold { input, .. } => match &plan.accepts {
-            Some((id, _)) => act(&folders.held, json_name(id), input.0.clone()),
-            None => Ok(()),
-        },
-        Planned::Note => Ok(()),
-    }
-}
-
-/// The name of a log that was set aside.
-pub(crate) fn segment_name(segment: u64) -> String {
-    format!("bridge-{segment:06}.log")
-}
-
 fn changes(execution: &Execution) -> Vec<Change> {
     execution.changes.iter().filter_map(PlannedChange::change).collect()
 }
@@ -539,43 +441,4 @@ fn persistently(host: &Host, act: impl Fn() -> Result<(), Fault>) -> Result<(), 
 fn remove_made(tree: &Tree, made: &[String]) {
     let folders = made.iter().rev().filter_map(|it| RelPath::parse(it).ok());
     folders.for_each(|it| drop(tree.remove_empty_dir(&it)));
-}
-
-/// Finds the end of the audit log.
-fn tail(ledger: &Ledger, folders: &Folders, is_settled: bool) -> Result<Tail, Failure> {
-    let name = OsStr::new("bridge.log");
-    let look = folders.logs.look(name).or_fail(Exit::Unavailable, "look at logs/bridge.log")?;
-    let size = look.map_or(0, |it| it.size);
-    match ledger.tail()? {
-        // Lines of an unfinished group are written again from where it began.
-        Some(tail) if !is_settled && size >= tail.offset => Ok(tail),
-        // Whoever changed the log since shows in `verify`; what follows goes behind it.
-        Some(tail) => Ok(Tail { offset: size, ..tail }),
-        None => adopt(folders, size),
-    }
-}
-
-/// A log without a ledger: the chain goes on from its last line.
-fn adopt(folders: &Folders, size: u64) -> Result<Tail, Failure> {
-    let doing = "read logs/";
-    let names = folders.logs.names().or_fail(Exit::Unavailable, doing)?;
-    let segment = names.iter().filter_map(|name| segment_number(name)).max().unwrap_or(0);
-    let last_hash = |name: &str| {
-        let read =
-            folders.logs.read(OsStr::new(name), u64::MAX).or_fail(Exit::Unavailable, doing)?;
-        let text = read.map(|(_, bytes)| String::from_utf8_lossy(&bytes).into_owned());
-        let line = text.as_deref().and_then(|it| it.lines().last()).unwrap_or_default();
-        let hash = line.rsplit_once(",\"hash\":\"").and_then(|(_, it)| it.strip_suffix("\"}"));
-        Ok::<_, Failure>(hash.map(str::to_owned))
-    };
-    let before = if segment > 0 { last_hash(&segment_name(segment))? } else { None };
-    let segment_prev = before.unwrap_or_else(|| GENESIS.to_owned());
-    let hash = last_hash("bridge.log")?.unwrap_or_else(|| segment_prev.clone());
-    Ok(Tail { hash, offset: size, segment, segment_prev })
-}
-
-/// The number of a log that was set aside.
-pub(crate) fn segment_number(name: &OsStr) -> Option<u64> {
-    let name = std::str::from_utf8(name.as_bytes()).ok()?;
-    name.strip_prefix("bridge-")?.strip_suffix(".log")?.parse().ok()
 }

@@ -1,31 +1,31 @@
 //! Drains the inbound folder: observe each file, decide, gather what does not touch the same paths,
 //! act on the group.
 
+mod batch;
+mod refuse;
+mod waiting;
+
 use std::collections::{BTreeMap, HashSet};
-use std::ffi::OsStr;
-use std::os::unix::ffi::OsStrExt;
 use std::panic::{self, AssertUnwindSafe};
-use std::path::Path;
 use std::time::Duration;
 
 use bridge::audit::Entry;
-use bridge::document::{self, Document, Signer};
-use bridge::evidence::{Retry, to_bytes};
 use bridge::reason::{Reason, Refusal};
 use bridge::settings::Settings;
 use confined_fs::{Fault, Listed, ListedKind};
 use ops_core::cli::Context;
 use ops_core::failure::{Exit, Failure, OrFail};
-use ops_core::time::{Timestamp, rfc3339};
-use sha2::{Digest, Sha256};
+use ops_core::time::Timestamp;
 
+use self::batch::{Batch, Depends};
+use self::refuse::inbound;
 use crate::act::{Desk, Fate};
-use crate::decide::outcome::{self, Accepted, Letter};
+use crate::decide::outcome::{self, Accepted};
 use crate::decide::stage::Stop;
 use crate::decide::{self, arrival::Class};
 use crate::journal::{Inbound, Plan};
 use crate::judge::{Judge, Rehearsed, Turned};
-use crate::ledger::{Decision, HeldRow, RetryRow};
+use crate::ledger::RetryRow;
 use crate::observe::{self, Arrival, shown};
 use crate::working::Working;
 
@@ -68,64 +68,6 @@ enum Considered {
     Waiting(Timestamp),
     Ready { plan: Box<Plan>, depends: Depends },
     Postpone { accepted: Box<Accepted>, arrival: Box<Arrival>, why: String },
-}
-
-/// What a plan was judged by.
-enum Depends {
-    /// The document alone.
-    Nothing,
-    /// What is at these absolute paths.
-    Paths(Vec<String>),
-    /// The target in some way: a dry run said no.
-    Target,
-}
-
-/// Plans that go through the desk together.
-#[derive(Default)]
-struct Batch {
-    plans: Vec<Plan>,
-    ids: HashSet<String>,
-    touched: HashSet<String>,
-    above: HashSet<String>,
-    bytes: u64,
-}
-
-impl Batch {
-    /// Whether a plan was judged by what another of the batch is about to change.
-    fn clashes(&self, plan: &Plan, depends: &Depends) -> bool {
-        let touches = |path: &String| {
-            self.touched.contains(path)
-                || self.above.contains(path)
-                || above(path).any(|folder| self.touched.contains(folder))
-        };
-        plan.accepts.as_ref().is_some_and(|(id, _)| self.holds_evidence_of(id))
-            || match depends {
-                Depends::Nothing => false,
-                Depends::Paths(paths) => paths.iter().any(touches),
-                Depends::Target => !self.touched.is_empty(),
-            }
-    }
-
-    /// Whether a plan of the batch leaves evidence under a name that this id would use.
-    fn holds_evidence_of(&self, id: &str) -> bool {
-        self.ids.contains(id)
-            || self.ids.contains(&format!("{id}.integrity"))
-            || id.strip_suffix(".integrity").is_some_and(|id| self.ids.contains(id))
-    }
-
-    fn add(&mut self, plan: Plan, depends: Depends) {
-        self.bytes += plan.weight();
-        self.ids.extend(plan.accepts.as_ref().map(|it| it.0.clone()));
-        if let Depends::Paths(paths) = depends {
-            self.above.extend(paths.iter().flat_map(|path| above(path)).map(str::to_owned));
-            self.touched.extend(paths);
-        }
-        self.plans.push(plan);
-    }
-}
-
-fn above(path: &str) -> impl Iterator<Item = &str> {
-    path.match_indices('/').filter_map(|(end, _)| path.get(..end)).filter(|it| !it.is_empty())
 }
 
 impl<'a> Engine<'a> {
@@ -435,222 +377,5 @@ impl<'a> Engine<'a> {
             None => outcome::execution(accepted, &staged, &validated, input, &target, now, inbound),
         };
         Ok(Considered::Ready { plan: Box::new(plan), depends: Depends::Paths(looked) })
-    }
-
-    fn refuse_unverified(
-        &mut self,
-        arrival: &Arrival,
-        refusal: &Refusal,
-    ) -> Result<Considered, Failure> {
-        self.refuse(arrival, None, refusal)
-    }
-
-    fn refuse(
-        &mut self,
-        arrival: &Arrival,
-        verified: Option<(String, Option<[u8; 32]>)>,
-        refusal: &Refusal,
-    ) -> Result<Considered, Failure> {
-        let inbound = Some(inbound(arrival));
-        let plan = self.letter(arrival, verified, refusal, inbound, None)?;
-        Ok(Considered::Ready { plan: Box::new(plan), depends: Depends::Nothing })
-    }
-
-    fn refuse_accepted(
-        &mut self,
-        accepted: &Accepted,
-        arrival: &Arrival,
-        refusal: &Refusal,
-        inbound: Option<Inbound>,
-    ) -> Result<Plan, Failure> {
-        let id = accepted.dated.command.id.clone();
-        let releases = inbound.is_none().then(|| id.clone());
-        self.letter(arrival, Some((id, Some(accepted.content))), refusal, inbound, releases)
-    }
-
-    fn letter(
-        &mut self,
-        arrival: &Arrival,
-        verified: Option<(String, Option<[u8; 32]>)>,
-        refusal: &Refusal,
-        inbound: Option<Inbound>,
-        releases: Option<String>,
-    ) -> Result<Plan, Failure> {
-        let name = shown(&arrival.listed.name);
-        let stem = match &verified {
-            Some((id, _)) => id.clone(),
-            None => decide::sanitised_stem(&name),
-        };
-        let letter = Letter {
-            name,
-            verified,
-            head: &arrival.bytes,
-            size: arrival.listed.size.max(arrival.bytes.len() as u64),
-            cap: self.settings.max_command_bytes,
-            file: self.desk.letter_name(&stem)?,
-        };
-        let refusal = Refusal::new(refusal.reason, self.context.clean(&refusal.detail));
-        Ok(outcome::refusing(letter, &refusal, self.now(), inbound, releases))
-    }
-
-    /// Notes a failed attempt; after the last one, returns the refusal it comes to.
-    fn postpone(&mut self, id: &str, why: &str) -> Result<Option<Refusal>, Failure> {
-        let now = self.context.host.now();
-        let policy = &self.settings.retries;
-        let attempts = self.retries.get(id).map_or(0, |row| row.attempts) + 1;
-        if attempts >= policy.attempts {
-            let why = format!("{attempts} attempts failed, the last with: {why}");
-            return Ok(Some(Refusal::new(Reason::RetriesExhausted, why)));
-        }
-        let delay = policy.delay_ms(attempts, u64::from_ne_bytes(self.context.host.random()));
-        let row = RetryRow {
-            id: id.to_owned(),
-            attempts,
-            last_error: self.context.clean(why),
-            last: now,
-            next: now + Duration::from_millis(delay),
-        };
-        self.desk.ledger.note_retry(&row)?;
-        self.context
-            .say(&format!("{id}: attempt {attempts} failed, trying again in {delay} ms: {why}"));
-        self.retries.insert(id.to_owned(), row);
-        self.write_retries()?;
-        Ok(None)
-    }
-
-    fn write_retries(&self) -> Result<(), Failure> {
-        let document: BTreeMap<&str, Retry> = self
-            .retries
-            .values()
-            .map(|row| {
-                let retry = Retry {
-                    attempts: row.attempts,
-                    last_error: row.last_error.clone(),
-                    last_ts: rfc3339(row.last),
-                    next_ts: rfc3339(row.next),
-                };
-                (row.id.as_str(), retry)
-            })
-            .collect();
-        let name = OsStr::new("retries.json");
-        let meta = &self.desk.folders.meta;
-        meta.stage(name, &to_bytes(&document), 0o640)
-            .and_then(|()| meta.place(name))
-            .or_fail(Exit::Unavailable, "write meta/retries.json")
-    }
-
-    /// Acts on what people decided about held commands, and ends those that waited too long.
-    fn held(&mut self, pass: &mut Pass) -> Result<(), Failure> {
-        let decisions = self.desk.ledger.decisions()?;
-        for row in self.desk.ledger.held()? {
-            self.tried.insert(row.id.clone());
-            let decision = decisions.iter().find(|it| it.id == row.id);
-            let waiting =
-                self.retries.get(&row.id).is_some_and(|it| it.next > self.context.host.now());
-            let is_over = self.now() > row.expires_at;
-            if waiting && !is_over {
-                continue;
-            }
-            if let Some(plan) = self.answer(&row, decision, is_over)? {
-                let mut batch = Batch::default();
-                batch.add(plan, Depends::Nothing);
-                self.commit(&mut batch, pass)?;
-            }
-        }
-        for decision in decisions {
-            self.desk.ledger.forget_decision_without(&decision.id)?;
-        }
-        Ok(())
-    }
-
-    fn answer(
-        &mut self,
-        row: &HeldRow,
-        decision: Option<&Decision>,
-        is_over: bool,
-    ) -> Result<Option<Plan>, Failure> {
-        let arrival =
-            Arrival { listed: no_file(&row.name, row.input.len()), bytes: row.input.clone() };
-        let refusal = match decision {
-            Some(it) if !it.approved => {
-                Refusal::new(Reason::Rejected, format!("{} said: {}", it.who, it.why))
-            }
-            _ if is_over => Refusal::new(Reason::Expired, "nobody approved it in time"),
-            None => return Ok(None),
-            Some(_) => return self.carry_on(row, &arrival),
-        };
-        let verified = Some((row.id.clone(), None));
-        self.letter(&arrival, verified, &refusal, None, Some(row.id.clone())).map(Some)
-    }
-
-    fn carry_on(&mut self, row: &HeldRow, arrival: &Arrival) -> Result<Option<Plan>, Failure> {
-        let clock = self.context.host.ticks();
-        let started_at = self.now();
-        let document = document::read(&arrival.bytes);
-        let parsed = document.and_then(|it| Ok((self.judge.schema.read(it.body())?, it)));
-        let accepted = match parsed {
-            Ok((dated, document)) => Accepted {
-                dated,
-                signer: signer(row, &document),
-                content: document.content(),
-                started_at,
-            },
-            Err(refusal) => {
-                let verified = Some((row.id.clone(), None));
-                return self
-                    .letter(arrival, verified, &refusal, None, Some(row.id.clone()))
-                    .map(Some);
-            }
-        };
-        match self.execute(&accepted, arrival, clock, None)? {
-            Considered::Ready { plan, .. } => Ok(Some(*plan)),
-            Considered::Postpone { why, .. } => match self.postpone(&row.id, &why)? {
-                Some(refusal) => self.refuse_accepted(&accepted, arrival, &refusal, None).map(Some),
-                None => Ok(None),
-            },
-            _ => Ok(None),
-        }
-    }
-
-    /// Acts on held commands alone.
-    pub(crate) fn pass_over_held(&mut self) -> Result<Pass, Failure> {
-        self.judge.refresh_keys()?;
-        self.judge.reopen()?;
-        self.desk.reopen()?;
-        self.raise_time()?;
-        let mut pass = Pass::default();
-        self.recover(&mut pass)?;
-        self.held(&mut pass)?;
-        Ok(pass)
-    }
-}
-
-fn signer(row: &HeldRow, document: &Document) -> Signer {
-    use bridge::keys::Slot;
-    match (document, row.signer.as_str()) {
-        (Document::V2(_), name) => Signer::Client(name.trim_start_matches("ssh:").to_owned()),
-        (Document::V1(_), "next") => Signer::Secret(Slot::Next),
-        (Document::V1(_), _) => Signer::Secret(Slot::Current),
-    }
-}
-
-fn inbound(arrival: &Arrival) -> Inbound {
-    let listed = &arrival.listed;
-    Inbound {
-        name: listed.name.as_bytes().to_vec().into(),
-        inode: listed.inode,
-        written: (listed.modified_ns, listed.size),
-        read: (Sha256::digest(&arrival.bytes).to_vec().into(), arrival.bytes.len() as u64),
-    }
-}
-
-fn no_file(name: &str, size: usize) -> Listed {
-    Listed {
-        name: Path::new(name).as_os_str().to_owned(),
-        kind: ListedKind::File,
-        size: size as u64,
-        modified_ns: 0,
-        changed_ns: 0,
-        inode: 0,
     }
 }

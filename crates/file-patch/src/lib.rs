@@ -17,6 +17,7 @@ mod render;
 pub use apply::apply;
 pub use fault::{Conflict, Fault, PatchFault};
 pub use parse::parse;
+pub use quoting::unquoted_name;
 pub use render::{FileChange, Side, render};
 
 /// The part of a diff that is about one file.

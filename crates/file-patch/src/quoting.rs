@@ -64,3 +64,11 @@ pub(crate) fn unquote(text: &[u8]) -> Result<(Vec<u8>, &[u8]), Fault> {
         rest = after;
     }
 }
+
+/// Reads a name in quotes as git writes them, and returns it with what follows the quotes; `None`
+/// when the text does not start with a name that is quoted right.
+///
+/// For readers of diffs that [`parse`](crate::parse) refuses.
+pub fn unquoted_name(text: &[u8]) -> Option<(Vec<u8>, &[u8])> {
+    unquote(text).ok()
+}

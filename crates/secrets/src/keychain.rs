@@ -46,7 +46,8 @@ pub enum Change {
     Done,
     /// Nothing was there to delete.
     Nothing,
-    /// It was not made. Why; the old value is as it was.
+    /// It is not known to be made. Why. The old value is as it was, unless time ran out: then the
+    /// keychain may still have made it.
     Refused(String),
 }
 

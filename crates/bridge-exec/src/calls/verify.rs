@@ -13,7 +13,7 @@ use ops_core::host::Host;
 use ops_core::report::Report;
 use sha2::{Digest, Sha256};
 
-use crate::act::segment_number;
+use crate::act::log::segment_number;
 use crate::args::Args;
 use crate::decide;
 use crate::documents::Verification;

@@ -2,6 +2,7 @@
 
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, Read, Write};
+use std::ops::ControlFlow;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::{ffi::OsString, fs};
@@ -108,16 +109,21 @@ impl Host {
     /// # Errors
     /// `InvalidInput` when it is not a regular file, else what the system says.
     pub fn read_plain(&self, path: &Path, limit: u64) -> io::Result<(Entry, Vec<u8>)> {
-        let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
-        let flags = i32::try_from(flags.bits()).unwrap_or_default();
-        let file = OpenOptions::new().read(true).custom_flags(flags).open(path)?;
-        let meta = file.metadata()?;
-        if !meta.is_file() {
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
-        }
-        let mut bytes = Vec::with_capacity(usize::try_from(meta.len().min(limit)).unwrap_or(0));
+        let (entry, file) = self.open_plain(path)?;
+        let mut bytes = Vec::with_capacity(usize::try_from(entry.size.min(limit)).unwrap_or(0));
         file.take(limit).read_to_end(&mut bytes)?;
-        Ok((Entry::new(path.file_name().unwrap_or_default().into(), &meta), bytes))
+        Ok((entry, bytes))
+    }
+
+    /// Opens a regular file for reading piece by piece, never following a link or waiting on a
+    /// pipe. Returns the descriptor's own facts beside it.
+    ///
+    /// # Errors
+    /// `InvalidInput` when it is not a regular file, else what the system says.
+    pub fn open_plain(&self, path: &Path) -> io::Result<(Entry, impl Read + use<>)> {
+        let file = open_plain(path, OpenOptions::new().read(true))?;
+        let meta = file.metadata()?;
+        Ok((Entry::new(path.file_name().unwrap_or_default().into(), &meta), file))
     }
 
     /// Looks at one path without following a link. `None` when nothing is there.
@@ -157,12 +163,93 @@ impl Host {
         fs::read_dir(folder)?.map(|entry| Ok(entry?.file_name())).collect()
     }
 
+    /// What a symbolic link says, as it stands.
+    ///
+    /// # Errors
+    /// What the system says; `InvalidInput` when it is no link.
+    pub fn read_link(&self, path: &Path) -> io::Result<PathBuf> {
+        fs::read_link(path)
+    }
+
+    /// Tells what every symbolic link in a folder says, in the folder's own order, until it is told
+    /// to break; cheaply, for folders of very many (/proc/PID/fd). Names that are no link, or
+    /// vanish, are left out; so are those that say more than 64 bytes.
+    ///
+    /// # Errors
+    /// What the system says about the folder.
+    pub fn each_link(
+        &self,
+        folder: &Path,
+        told: &mut dyn FnMut(&[u8]) -> ControlFlow<()>,
+    ) -> io::Result<()> {
+        use rustix::fs::{FileType, Mode, OFlags, RawDir, openat, readlinkat_raw};
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let folder = openat(rustix::fs::CWD, folder, flags, Mode::empty())?;
+        let mut names = [std::mem::MaybeUninit::uninit(); 8192];
+        let mut names = RawDir::new(&folder, &mut names);
+        while let Some(entry) = names.next() {
+            let entry = entry?;
+            if entry.file_type() != FileType::Symlink {
+                continue;
+            }
+            let mut says = [0; 65];
+            let length = match readlinkat_raw(&folder, entry.file_name(), &mut says) {
+                Ok(length) if length < says.len() => length,
+                _ => continue,
+            };
+            if told(says.get(..length).unwrap_or_default()).is_break() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
     /// Makes a folder and its parents.
     ///
     /// # Errors
     /// What the system says, other than that it exists.
     pub fn make_dir(&self, path: &Path, mode: u32) -> io::Result<()> {
         DirBuilder::new().recursive(true).mode(mode).create(path)
+    }
+
+    /// Reads the last `limit` bytes of a regular file, never following a link.
+    ///
+    /// # Errors
+    /// `InvalidInput` when it is not a regular file, else what the system says.
+    pub fn read_end(&self, path: &Path, limit: u64) -> io::Result<Vec<u8>> {
+        use std::io::Seek;
+        let mut file = open_plain(path, OpenOptions::new().read(true))?;
+        let start = file.metadata()?.len().saturating_sub(limit);
+        file.seek(io::SeekFrom::Start(start))?;
+        let mut bytes = Vec::new();
+        file.take(limit).read_to_end(&mut bytes)?;
+        Ok(bytes)
+    }
+
+    /// Adds a line, newline included, to the end of a file of whole lines; durable on return. A last
+    /// line that a crash left unfinished, up to `limit` bytes, was never told to anybody and goes.
+    ///
+    /// # Errors
+    /// What the system says; nothing was added then.
+    pub fn append_line(&self, path: &Path, line: &[u8], mode: u32, limit: u64) -> io::Result<()> {
+        let is_new = self.look(path)?.is_none();
+        let options = OpenOptions::new().read(true).append(true).create(true).mode(mode).to_owned();
+        let mut file = open_plain(path, &options)?;
+        let before = file.metadata()?.len();
+        let end = self.read_end(path, limit)?;
+        let unfinished =
+            end.len() - end.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+        if unfinished as u64 == limit {
+            let why = format!("its last {limit} bytes hold no line end");
+            return Err(io::Error::new(io::ErrorKind::InvalidData, why));
+        }
+        let whole = before - unfinished as u64;
+        if unfinished > 0 {
+            file.set_len(whole)?;
+        }
+        let added = file.write_all(line).and_then(|()| file.sync_all());
+        added.inspect_err(|_| drop(file.set_len(whole)))?;
+        if is_new { sync_folder(path) } else { Ok(()) }
     }
 
     /// Replaces a file so that after a crash it is whole, old or new, and durable on return:
@@ -292,9 +379,11 @@ impl Host {
     }
 
     /// Flushes the file system that holds `path`: one call for any number of files written before.
+    /// Linux only, as is whoever relies on it.
     ///
     /// # Errors
     /// What the system says.
+    #[cfg(target_os = "linux")]
     pub fn sync_file_system(&self, path: &Path) -> io::Result<()> {
         rustix::fs::syncfs(File::open(path)?).map_err(io::Error::from)
     }
@@ -311,6 +400,17 @@ fn rename_to_free_name(from: &Path, to: &Path) -> io::Result<()> {
         }
         renamed => renamed.map_err(io::Error::from),
     }
+}
+
+/// Opens a regular file; never follows a link at its name or waits for a pipe's other end.
+fn open_plain(path: &Path, options: &OpenOptions) -> io::Result<File> {
+    let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
+    let flags = i32::try_from(flags.bits()).unwrap_or_default();
+    let file = options.clone().custom_flags(flags).open(path)?;
+    if file.metadata()?.is_file() {
+        return Ok(file);
+    }
+    Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"))
 }
 
 fn sync_folder(path: &Path) -> io::Result<()> {
@@ -339,6 +439,26 @@ mod tests {
     }
 
     #[test]
+    fn a_line_is_added_whole_and_an_unfinished_one_goes() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("log");
+        let host = Host::real();
+        host.append_line(&path, b"one\n", 0o600, 99).unwrap();
+        fs::write(&path, "one\ncut o").unwrap();
+        host.append_line(&path, b"two\n", 0o600, 99).unwrap();
+        assert_eq!(host.read(&path, 99).unwrap(), b"one\ntwo\n");
+        assert_eq!(host.read_end(&path, 5).unwrap(), b"\ntwo\n");
+        fs::write(&path, "x".repeat(200)).unwrap();
+        let refused = host.append_line(&path, b"two\n", 0o600, 99).unwrap_err();
+        assert_eq!(refused.kind(), io::ErrorKind::InvalidData);
+        assert_eq!(host.read(&path, 999).unwrap().len(), 200);
+        let link = dir.path().join("link");
+        std::os::unix::fs::symlink(&path, &link).unwrap();
+        assert!(host.append_line(&link, b"x\n", 0o600, 99).is_err());
+        assert!(host.append_line(Path::new("/dev/full"), b"x\n", 0o600, 99).is_err());
+    }
+
+    #[test]
     fn a_second_name_and_a_new_name_never_take_a_used_one() {
         let dir = tempfile::tempdir().unwrap();
         let [a, b, c] = ["a", "b", "c"].map(|name| dir.path().join(name));
@@ -356,6 +476,37 @@ mod tests {
         host.rename(&c, &b).unwrap();
         assert_eq!(host.names(dir.path()).unwrap(), ["b"]);
         assert_eq!(host.read(&b, 9).unwrap(), b"a");
+    }
+
+    #[test]
+    fn links_are_read_as_they_stand_and_nothing_else_is_told() {
+        let dir = tempfile::tempdir().unwrap();
+        let host = Host::real();
+        for number in 0..1000 {
+            let link = dir.path().join(format!("l{number}"));
+            std::os::unix::fs::symlink(format!("socket:[{number}]"), link).unwrap();
+        }
+        std::os::unix::fs::symlink("x".repeat(65), dir.path().join("long")).unwrap();
+        host.replace_file(&dir.path().join("file"), b"", 0o640).unwrap();
+        host.make_dir(&dir.path().join("folder"), 0o750).unwrap();
+        let mut told = std::collections::BTreeSet::new();
+        let mut tell = |says: &[u8]| {
+            assert!(told.insert(says.to_vec()));
+            ControlFlow::Continue(())
+        };
+        host.each_link(dir.path(), &mut tell).unwrap();
+        let all = (0..1000).map(|number| format!("socket:[{number}]").into_bytes());
+        assert!(told.into_iter().eq(all.collect::<std::collections::BTreeSet<_>>()));
+        let mut count = 0;
+        let mut stop = |_: &[u8]| {
+            count += 1;
+            if count < 7 { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        };
+        assert!(host.each_link(&dir.path().join("file"), &mut stop).is_err());
+        host.each_link(dir.path(), &mut stop).unwrap();
+        assert_eq!(count, 7);
+        assert_eq!(host.read_link(&dir.path().join("l7")).unwrap(), Path::new("socket:[7]"));
+        assert!(host.read_link(&dir.path().join("file")).is_err());
     }
 
     #[test]

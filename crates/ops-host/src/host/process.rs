@@ -11,7 +11,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
+use rustix::process::{Pid, Signal, kill_process_group};
 
 use super::{Host, Kind};
 
@@ -158,7 +158,7 @@ impl Host {
 /// over the cap at most, and whether time ran out.
 fn follow(child: &mut Child, exec: &Exec) -> io::Result<([Vec<u8>; 2], bool)> {
     let end = Instant::now() + exec.deadline;
-    let gone = pidfd_open(Pid::from_child(child), PidfdFlags::empty())?;
+    let gone = readable_when_gone(Pid::from_child(child))?;
     let mut input = child.stdin.take().map(|pipe| File::from(OwnedFd::from(pipe)));
     let mut pipes = [
         child.stdout.take().map(|pipe| File::from(OwnedFd::from(pipe))),
@@ -206,6 +206,27 @@ fn follow(child: &mut Child, exec: &Exec) -> io::Result<([Vec<u8>; 2], bool)> {
             };
         }
     }
+}
+
+/// A descriptor that becomes readable when a child has ended, and leaves it to be waited for.
+#[cfg(target_os = "linux")]
+fn readable_when_gone(child: Pid) -> io::Result<OwnedFd> {
+    use rustix::process::{PidfdFlags, pidfd_open};
+    Ok(pidfd_open(child, PidfdFlags::empty())?)
+}
+
+/// The same where no descriptor stands for a process: a thread waits, and its end of a pair of
+/// sockets closes when it returns.
+#[cfg(not(target_os = "linux"))]
+fn readable_when_gone(child: Pid) -> io::Result<OwnedFd> {
+    use rustix::process::{WaitId, WaitIdOptions, waitid};
+    let (ours, theirs) = std::os::unix::net::UnixStream::pair()?;
+    std::thread::Builder::new().spawn(move || {
+        let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
+        while let Err(rustix::io::Errno::INTR) = waitid(WaitId::Pid(child), options) {}
+        drop(theirs);
+    })?;
+    Ok(ours.into())
 }
 
 /// Reads what is there; true when the pipe has ended.

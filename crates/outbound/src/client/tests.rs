@@ -16,11 +16,22 @@ use ureq::unversioned::transport::NextTimeout;
 use super::*;
 use crate::base::Base;
 
+const NAME: &str = "api.example.com";
+
 type Secure = StreamOwned<ServerConnection, TcpStream>;
 
 fn service(act: fn(Secure)) -> (SocketAddr, RootCerts, JoinHandle<()>) {
+    service_behind(|_| {}, act)
+}
+
+/// The same, with something to be done before TLS begins.
+fn service_behind(
+    before: fn(&mut TcpStream),
+    act: fn(Secure),
+) -> (SocketAddr, RootCerts, JoinHandle<()>) {
     let CertifiedKey { cert, signing_key } =
-        rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
+        rcgen::generate_simple_self_signed(["127.0.0.1".to_owned(), NAME.to_owned()])
+            .expect("a key");
     let key = PrivateKeyDer::Pkcs8(signing_key.serialize_der().into());
     let config =
         ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
@@ -33,7 +44,8 @@ fn service(act: fn(Secure)) -> (SocketAddr, RootCerts, JoinHandle<()>) {
     let address = listener.local_addr().unwrap();
     let trusted = Certificate::from_der(cert.der()).to_owned();
     let player = std::thread::spawn(move || {
-        let (stream, _) = listener.accept().unwrap();
+        let (mut stream, _) = listener.accept().unwrap();
+        before(&mut stream);
         act(StreamOwned::new(ServerConnection::new(Arc::new(config)).unwrap(), stream));
     });
     (address, RootCerts::new_with_certs(&[trusted]), player)
@@ -136,4 +148,71 @@ fn a_name_for_plain_http_must_mean_this_machine() {
     let outcome = client.call(Request::get(&base, "/x"));
     let Outcome::NotSent(why) = outcome else { panic!("{outcome:?}") };
     assert!(why.contains("must mean this machine"), "{why}");
+}
+
+/// A name server that sends every name to one place.
+#[derive(Debug)]
+struct To(SocketAddr);
+
+impl Resolver for To {
+    fn resolve(
+        &self,
+        _: &Uri,
+        _: &Config,
+        _: NextTimeout,
+    ) -> Result<ResolvedSocketAddrs, ureq::Error> {
+        let mut addresses = self.empty();
+        addresses.push(self.0);
+        Ok(addresses)
+    }
+}
+
+fn by_proxy(proxy: SocketAddr, exempt: &str, roots: RootCerts) -> Outcome {
+    let progress = Arc::new(Progress::default());
+    let limits = Limits { total: Duration::from_secs(2), ..Limits::default() };
+    let tls = TlsConfig::builder().root_certs(roots).build();
+    let direct = agent(limits, None, &tls, DefaultResolver::default(), &progress);
+    let address = format!("http://{proxy}");
+    let pairs = [("HTTPS_PROXY", address.as_str()), ("NO_PROXY", exempt)];
+    let host = ops_host::host::Host::with(pairs, ops_host::time::Timestamp::UNIX_EPOCH);
+    let named = Proxy::from_environment(&host).expect("a usable proxy");
+    let by_proxy = Some(agent(limits, named, &tls, To(proxy), &progress));
+    let mut client = Client { limits, progress, direct, by_proxy };
+    let base = Base::parse(&format!("https://{NAME}:{}", proxy.port())).expect("an address");
+    client.call(Request::post(&base, "/x").form(&[("ok", "1")]))
+}
+
+#[test]
+fn what_goes_through_a_proxy_counts_once_the_request_has_begun() {
+    let tunnel = |stream: &mut TcpStream| {
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            let mut byte = [0];
+            stream.read_exact(&mut byte).unwrap();
+            head.extend(byte);
+        }
+        assert!(head.starts_with(b"CONNECT api.example.com:"));
+        stream.write_all(b"HTTP/1.1 200 Connected\r\n\r\n").unwrap();
+    };
+    let (proxy, roots, player) = service_behind(tunnel, |mut stream| {
+        assert!(read_request(&mut stream));
+        stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 3\r\n\r\nabc").unwrap();
+    });
+    let Outcome::Answered(answer) = by_proxy(proxy, "", roots) else { panic!() };
+    assert_eq!((answer.body.as_slice(), answer.complete), (b"abc".as_slice(), true));
+    player.join().unwrap();
+
+    let (proxy, roots, player) =
+        service_behind(tunnel, |mut stream| assert!(read_request(&mut stream)));
+    let outcome = by_proxy(proxy, "", roots);
+    assert!(matches!(outcome, Outcome::Ambiguous(_)), "{outcome:?}");
+    player.join().unwrap();
+}
+
+#[test]
+fn a_host_that_is_exempt_from_the_proxy_is_watched_too() {
+    let (address, roots, player) = service(|mut stream| assert!(read_request(&mut stream)));
+    let outcome = by_proxy(address, NAME, roots);
+    assert!(matches!(outcome, Outcome::Ambiguous(_)), "{outcome:?}");
+    player.join().unwrap();
 }
