@@ -38,7 +38,9 @@ fn shipped_configuration_is_valid_and_nothing_else_is_shipped() {
     let source = Source::Folder(folder.clone());
     config::load::<Settings>(&Host::real(), &source).unwrap();
     config::load::<doctor::Policy>(&Host::real(), &source).unwrap();
+    config::load::<guard::Policy>(&Host::real(), &source).unwrap();
     config::load::<secrets::Registry>(&Host::real(), &source).unwrap();
+    config::load::<notify::settings::Settings>(&Host::real(), &source).unwrap();
     let files: BTreeSet<String> = fs::read_dir(folder)
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
@@ -46,7 +48,9 @@ fn shipped_configuration_is_valid_and_nothing_else_is_shipped() {
     // A new file takes its line above.
     assert_eq!(
         files,
-        BTreeSet::from(["bridge.yaml", "doctor.yaml", "keys.yaml", "schemas"].map(str::to_owned))
+        BTreeSet::from(
+            ["bridge.yaml", "doctor.yaml", "guard.yaml", "keys.yaml", "notify.yaml", "schemas"].map(str::to_owned)
+        )
     );
 }
 
@@ -65,8 +69,11 @@ fn open_objects(name: &str, at: &str, schema: &serde_json::Value) {
         "command.schema.json",
         "doctor.schema.json",
         "facts.schema.json",
+        "guard.schema.json",
+        "guard.state.schema.json",
         "key_rotation.schema.json",
         "keys.schema.json",
+        "notify.schema.json",
     ];
     if let Some(object) = schema.as_object() {
         let is_closed = object.contains_key("additionalProperties");
