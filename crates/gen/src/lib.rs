@@ -34,6 +34,8 @@ pub fn schemas() -> Vec<(&'static str, Schema)> {
         ("bridge.smoke.schema.json", schema_for!(submit::Smoke)),
         ("doctor.schema.json", schema_for!(doctor::Policy)),
         ("doctor.report.schema.json", schema_for!(doctor::Report)),
+        ("heal.schema.json", schema_for!(heal::documents::Summary)),
+        ("heal.evidence.schema.json", schema_for!(heal::documents::Verified)),
         ("guard.schema.json", schema_for!(guard::Policy)),
         ("guard.cycle.schema.json", schema_for!(guard::documents::Cycle)),
         ("guard.install.schema.json", schema_for!(guard::documents::Installed)),
@@ -74,6 +76,7 @@ pub fn commands() -> Vec<Command> {
         bridge_submit::args::Args::command(),
         doctor::args::Args::command(),
         guard::args::Args::command(),
+        heal::args::Args::command(),
         key::args::Args::command(),
         notify::args::Args::command(),
     ]

@@ -49,7 +49,8 @@ fn shipped_configuration_is_valid_and_nothing_else_is_shipped() {
     assert_eq!(
         files,
         BTreeSet::from(
-            ["bridge.yaml", "doctor.yaml", "guard.yaml", "keys.yaml", "notify.yaml", "schemas"].map(str::to_owned)
+            ["bridge.yaml", "doctor.yaml", "guard.yaml", "keys.yaml", "notify.yaml", "schemas"]
+                .map(str::to_owned)
         )
     );
 }

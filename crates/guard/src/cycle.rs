@@ -62,7 +62,8 @@ pub(crate) fn run(context: &Context, policy: &Policy, log: PathBuf, mut powers: 
         Action::Refuse(why) => refused(&mut desk, &mut memory, &seen, &why),
         Action::Fix => fix(&mut desk, &mut memory, policy, &mut powers, &mut seen),
     };
-    let duration_ms = u64::try_from(host.ticks().saturating_sub(begun).as_millis()).unwrap_or(u64::MAX);
+    let duration_ms =
+        u64::try_from(host.ticks().saturating_sub(begun).as_millis()).unwrap_or(u64::MAX);
     desk.write(&line(context, &event, &seen, &memory, duration_ms));
     if event.name == "remediated" && !seen.passes() {
         event = Event::new("fail", "sshd is mended, other checks are not");
