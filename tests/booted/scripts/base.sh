@@ -6,6 +6,7 @@
 #
 # FILES is a folder whose content is laid over the finished root.
 set -eu
+umask 022
 suite=$1 mirror=$2 keyring=$3 components=$4 packages=$5 target=$6 files=$7
 
 # When the harness dies, so does this, and with it everything it started.

@@ -5,6 +5,7 @@
 #
 #   machine.sh LOWER SIZE       LOWER: overlay layers, topmost first; SIZE: of the tmpfs, as for mount
 set -eu
+umask 022
 lower=$1 size=$2
 
 mount --make-rprivate /
@@ -16,6 +17,12 @@ for root in tree outside; do
     booted "/run/$root"
 done
 
+# Where the host also has hierarchies of version 1, nspawn would make groups in those that stay.
+if [ "$(stat -f -c %T /sys/fs/cgroup)" != cgroup2fs ]; then
+  mount -t cgroup2 cgroup2 /sys/fs/cgroup
+fi
+
+mkdir -m 0711 /run/docker /run/containerd
 tr -d - </proc/sys/kernel/random/uuid >/run/tree/etc/machine-id
 
 # The outside: the operator's computer, or anybody's, with an ssh client.

@@ -8,9 +8,8 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sha2::{Digest, Sha256};
-
 use crate::apt::{self, Archive};
+use crate::cache::{self, digest, kept};
 use crate::hold::{self, PATH};
 use crate::skip::Skipped;
 
@@ -19,6 +18,7 @@ const PACKAGES: &str = "systemd,systemd-sysv,dbus,openssh-server,openssh-client,
                         git,ca-certificates,logrotate,socat";
 
 const SCRIPT: &str = include_str!("../scripts/base.sh");
+const LAYER_SCRIPT: &str = include_str!("../scripts/layer.sh");
 
 /// What is laid over the finished root, by path.
 const FILES: &[(&str, &str)] = &[
@@ -58,9 +58,12 @@ const COMMANDS: &[(&str, &str)] = &[
 #[derive(Debug, Clone)]
 pub struct Base {
     root: PathBuf,
+    /// More packages, topmost first.
+    layers: Vec<PathBuf>,
+    suite: String,
     cache: PathBuf,
-    /// Shared lock: a base in use is not removed.
-    _lock: Arc<File>,
+    /// Shared locks: a base in use is not removed.
+    locks: Vec<Arc<File>>,
 }
 
 impl Base {
@@ -69,8 +72,30 @@ impl Base {
     /// folder. Processes that want it at the same time wait for the one that makes it.
     pub fn get() -> Result<Self, Skipped> {
         check_machine()?;
-        let cache = cache_folder();
+        let cache = cache::folder();
         Self::in_cache(&cache).map_err(|why| Skipped::new(format!("no base system: {why}")))
+    }
+
+    /// This base with more Debian packages, kept beside it in the cache.
+    pub fn with_packages(&self, packages: &[&str]) -> Result<Self, Skipped> {
+        let (packages, below) = (packages.join(" "), self.lower());
+        let name = format!("base-{}-{}", self.suite, digest(&[LAYER_SCRIPT, &packages, &below]));
+        let making = |folder: &Path| {
+            let (archive, access) = (archive(&self.suite)?, tempfile::NamedTempFile::new()?);
+            fs::write(access.path(), said_by("apt-config", &["dump", "Acquire"])?)?;
+            let keyring = keyring_of(&archive);
+            let components = archive.components.join(" ");
+            let (path, access) = (folder.to_string_lossy(), access.path().to_string_lossy());
+            let (suite, uri) = (&self.suite, &archive.uri);
+            let args = [&below, &*path, &packages, suite, uri, &keyring, &components, &access];
+            run_to_end(LAYER_SCRIPT, &args, &[], &self.cache.join("layer.log"))
+        };
+        let kept = kept(&self.cache, &name, making);
+        let (folder, lock) = kept.map_err(|why| Skipped::new(format!("no {packages}: {why}")))?;
+        let mut layered = self.clone();
+        layered.layers.insert(0, folder.join("root"));
+        layered.locks.push(Arc::new(lock));
+        Ok(layered)
     }
 
     fn in_cache(cache: &Path) -> io::Result<Self> {
@@ -78,18 +103,18 @@ impl Base {
         let release = fs::read_to_string("/etc/os-release")?;
         let suite = apt::codename(&release)
             .ok_or_else(|| io::Error::other("/etc/os-release names no VERSION_CODENAME"))?;
-        let name = format!("base-{suite}-{}", digest(&suite));
-        let folder = cache.join(&name);
+        let files = FILES.iter().flat_map(|&(path, text)| [path, text]);
+        let parts: Vec<&str> = [&*suite, PACKAGES, SCRIPT].into_iter().chain(files).collect();
+        let name = format!("base-{suite}-{}", digest(&parts));
+        let (folder, lock) = kept(cache, &name, |making| make(making, &suite, cache))?;
+        let (root, cache, locks) = (folder.join("root"), cache.to_owned(), vec![Arc::new(lock)]);
+        Ok(Self { root, layers: Vec::new(), suite, cache, locks })
+    }
 
-        let making = File::create(cache.join("base.lock"))?;
-        making.lock()?;
-        let lock = File::create(cache.join(format!("{name}.lock")))?;
-        lock.lock_shared()?;
-        if !folder.is_dir() {
-            make(cache, &suite, &folder)?;
-        }
-        remove_unused(cache, &name)?;
-        Ok(Self { root: folder.join("root"), cache: cache.to_owned(), _lock: Arc::new(lock) })
+    /// Its folders as overlayfs wants them: topmost first.
+    pub(crate) fn lower(&self) -> String {
+        let folders = self.layers.iter().chain([&self.root]);
+        folders.map(|it| it.to_string_lossy().into_owned()).collect::<Vec<_>>().join(":")
     }
 
     /// Its root folder. Nobody may change anything in it.
@@ -97,12 +122,13 @@ impl Base {
         &self.root
     }
 
-    /// Bytes that it takes on disk.
+    /// Bytes that it takes on disk, its layers included.
     pub fn size(&self) -> u64 {
-        let mut command = Command::new("du");
-        command.env_clear().env("PATH", PATH).args(["-sk"]).arg(&self.root);
-        let output = command.output().expect("du runs");
-        kilobytes(&String::from_utf8_lossy(&output.stdout)) * 1024
+        let mut args = vec!["-sck".to_owned()];
+        args.extend(self.lower().split(':').map(str::to_owned));
+        let args: Vec<&str> = args.iter().map(String::as_str).collect();
+        let said = said_by("du", &args).expect("du runs");
+        said.lines().last().map_or(0, kilobytes) * 1024
     }
 
     /// The folder it is kept in, beside one folder for each machine in `machines`.
@@ -142,41 +168,9 @@ fn check_machine() -> Result<(), Skipped> {
     Ok(())
 }
 
-fn cache_folder() -> PathBuf {
-    let named = |name: &str| std::env::var_os(name).filter(|it| !it.is_empty()).map(PathBuf::from);
-    named("AIOPS_TEST_CACHE").unwrap_or_else(|| {
-        let exe = std::env::current_exe().unwrap_or_default();
-        let tagged = |folder: &&Path| folder.join("CACHEDIR.TAG").is_file();
-        let target = named("CARGO_TARGET_DIR")
-            .or_else(|| exe.ancestors().find(tagged).map(Path::to_path_buf))
-            .unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target"));
-        target.join("booted")
-    })
-}
-
-/// Names everything a base is made from, so that another one is made when any of it changes.
-fn digest(suite: &str) -> String {
-    let mut hash = Sha256::new();
-    let parts = [suite, PACKAGES, SCRIPT].into_iter();
-    for part in parts.chain(FILES.iter().flat_map(|&(path, text)| [path, text])) {
-        hash.update(part.len().to_le_bytes());
-        hash.update(part);
-    }
-    hash.finalize().iter().take(6).fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"))
-}
-
-/// Makes a base in a temporary folder and moves it into place whole.
-fn make(cache: &Path, suite: &str, folder: &Path) -> io::Result<()> {
+fn make(making: &Path, suite: &str, cache: &Path) -> io::Result<()> {
     let archive = archive(suite)?;
-    for entry in fs::read_dir(cache)?.flatten() {
-        // The lock is held, so whoever was making these is dead.
-        if entry.file_name().to_string_lossy().starts_with("making-") {
-            fs::remove_dir_all(entry.path())?;
-        }
-    }
-    let making = tempfile::Builder::new().prefix("making-").tempdir_in(cache)?;
-    fs::set_permissions(making.path(), fs::Permissions::from_mode(0o755))?;
-    let files = making.path().join("files");
+    let files = making.join("files");
     for (path, text) in FILES {
         let at = files.join(path);
         fs::create_dir_all(at.parent().unwrap_or(&files))?;
@@ -184,22 +178,31 @@ fn make(cache: &Path, suite: &str, folder: &Path) -> io::Result<()> {
     }
     let home = tempfile::tempdir()?;
     let env = apt_access(home.path())?;
+    let root = making.join("root");
+    let (keyring, components) = (keyring_of(&archive), archive.components.join(","));
+    let (root, laid_over) = (root.to_string_lossy(), files.to_string_lossy());
+    let args = [suite, &archive.uri, &keyring, &components, PACKAGES, &root, &laid_over];
+    run_to_end(SCRIPT, &args, &env, &cache.join("base.log"))?;
+    fs::remove_dir_all(&files)
+}
 
-    let root = making.path().join("root");
-    let (log, components) = (cache.join("base.log"), archive.components.join(","));
-    let keyring = archive.keyring.as_deref().map(Path::to_string_lossy).unwrap_or_default();
-    let (root_path, files_path) = (root.to_string_lossy(), files.to_string_lossy());
-    let args = [suite, &archive.uri, &keyring, &components, PACKAGES, &root_path, &files_path];
-    if !hold::run_held(SCRIPT, &args, &env, &log, Duration::from_mins(20))? {
-        let said = fs::read_to_string(&log).unwrap_or_default();
-        let last = said.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("nothing");
-        let why = format!("debootstrap failed, last words: {last} (more in {})", log.display());
-        return Err(io::Error::other(why));
+fn keyring_of(archive: &Archive) -> String {
+    archive.keyring.as_deref().map(Path::to_string_lossy).unwrap_or_default().into_owned()
+}
+
+fn run_to_end(script: &str, args: &[&str], env: &[(String, String)], log: &Path) -> io::Result<()> {
+    if hold::run_held(script, args, env, log, Duration::from_mins(20))? {
+        return Ok(());
     }
-    fs::remove_dir_all(&files)?;
-    // Whole on disk before it has its name: a power cut must not leave half a base.
-    rustix::fs::syncfs(File::open(&root)?)?;
-    fs::rename(making.keep(), folder)
+    let said = fs::read_to_string(log).unwrap_or_default();
+    let last = said.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("nothing");
+    Err(io::Error::other(format!("last words: {last} (more in {})", log.display())))
+}
+
+/// Standard output of a command of the host.
+fn said_by(command: &str, args: &[&str]) -> io::Result<String> {
+    let output = Command::new(command).args(args).env_clear().env("PATH", PATH).output()?;
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
 fn archive(suite: &str) -> io::Result<Archive> {
@@ -235,10 +238,7 @@ fn apt_access(home: &Path) -> io::Result<Vec<(String, String)>> {
     for (setting, name) in
         [("Acquire::http::Proxy", "http_proxy"), ("Acquire::https::Proxy", "https_proxy")]
     {
-        let mut command = Command::new("apt-config");
-        command.args(["shell", "VALUE", setting]).env_clear().env("PATH", PATH);
-        let said = command.output().map(|output| output.stdout).unwrap_or_default();
-        let said = String::from_utf8_lossy(&said).into_owned();
+        let said = said_by("apt-config", &["shell", "VALUE", setting]).unwrap_or_default();
         let of_apt = said.trim().strip_prefix("VALUE='").and_then(|it| it.strip_suffix('\''));
         if let Some(proxy) = of_apt.map(str::to_owned).or_else(|| std::env::var(name).ok()) {
             env.push((name.to_owned(), proxy));
@@ -246,22 +246,4 @@ fn apt_access(home: &Path) -> io::Result<Vec<(String, String)>> {
     }
     env.extend(std::env::var("no_proxy").ok().map(|hosts| ("no_proxy".to_owned(), hosts)));
     Ok(env)
-}
-
-/// Removes bases of other packages or scripts that nobody uses.
-fn remove_unused(cache: &Path, wanted: &str) -> io::Result<()> {
-    const KEPT: Duration = Duration::from_hours(7 * 24);
-    for entry in fs::read_dir(cache)? {
-        let entry = entry?;
-        let name = entry.file_name().to_string_lossy().into_owned();
-        let old = entry.metadata()?.modified()?.elapsed().is_ok_and(|age| age > KEPT);
-        if !name.starts_with("base-") || !entry.path().is_dir() || name == wanted || !old {
-            continue;
-        }
-        let lock = File::create(cache.join(format!("{name}.lock")))?;
-        if lock.try_lock().is_ok() {
-            fs::remove_dir_all(entry.path())?;
-        }
-    }
-    Ok(())
 }

@@ -25,7 +25,9 @@
 
 mod apt;
 mod base;
+mod cache;
 mod cgroup;
+mod docker;
 mod hold;
 mod lifecycle;
 mod listeners;
@@ -40,6 +42,7 @@ mod tailscale;
 use std::time::{Duration, Instant};
 
 pub use base::Base;
+pub use docker::IMAGE;
 pub use lifecycle::Until;
 pub use listeners::Listener;
 pub use machine::{Machine, Options};

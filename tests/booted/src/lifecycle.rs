@@ -10,7 +10,7 @@ use rustix::process::{Signal, pidfd_send_signal};
 
 use crate::holds_within;
 use crate::machine::Machine;
-use crate::ran::{children, handle, has_ended, innermost};
+use crate::ran::{Call, children, handle, has_ended, innermost};
 
 /// What nspawn ends with when the machine in it reboots and `--keep-unit` is given.
 const REBOOT: i32 = 133;
@@ -121,12 +121,23 @@ impl Machine {
     pub(crate) fn start_up(&mut self, until: Until) {
         let begun = Instant::now();
         drop(self.tunnel.take());
+        // The kernel takes its time to remove the cable of a machine that was killed.
+        drop(Call::new(self.held.inside(), ["ip", "link", "delete", "public0"]).run());
         let console = File::create(self.console_path()).expect("a console log");
         let mut command = self.held.inside();
-        command.args(["env", "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=1", "systemd-nspawn", "--quiet"]);
+        command.args(["env", "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=1"]);
+        if self.options.containers {
+            command.arg("SYSTEMD_NSPAWN_API_VFS_WRITABLE=yes");
+        }
+        command.args(["systemd-nspawn", "--quiet"]);
         command.args(["--register=no", "--keep-unit", "--private-network", "--link-journal=no"]);
         command.args(["--resolv-conf=off", "--timezone=off", "--machine=booted"]);
         command.args(["--network-veth-extra=public0:eth0", "-D", "/run/tree", "--boot"]);
+        if self.options.containers {
+            command.args(["--capability=all", "--system-call-filter=add_key keyctl bpf"]);
+            command.args(["--bind=/run/docker:/var/lib/docker"]);
+            command.args(["--bind=/run/containerd:/var/lib/containerd"]);
+        }
         command.stdout(console.try_clone().expect("a descriptor")).stderr(console);
         let child = command.spawn().expect("nsenter starts");
         self.booted = Some(self.when_up(child));

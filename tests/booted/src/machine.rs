@@ -23,11 +23,14 @@ pub struct Options {
     pub space: u32,
     /// How long one boot may take.
     pub boot_limit: Duration,
+    /// Whether it may run containers itself: fewer system calls are forbidden to it, and
+    /// /var/lib/docker and /var/lib/containerd lie on a file system that takes overlays.
+    pub containers: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { space: 1024, boot_limit: Duration::from_mins(1) }
+        Self { space: 1024, boot_limit: Duration::from_mins(1), containers: false }
     }
 }
 
@@ -56,7 +59,7 @@ impl Machine {
     pub fn boot(base: &Base, options: Options) -> Self {
         let (run, cgroup) = Run::begin(base.cache())
             .unwrap_or_else(|err| panic!("no folder and control group for a machine: {err}"));
-        let lower = base.root().to_string_lossy();
+        let lower = base.lower();
         let space = format!("{}m", options.space);
         let held = Held::start(cgroup, SCRIPT, &[&lower, &space], &run.log("held.log"))
             .unwrap_or_else(|err| panic!("no namespaces for a machine: {err}"));

@@ -11,6 +11,7 @@ use crate::cgroup::Cgroup;
 #[derive(Debug)]
 pub(crate) struct Run {
     folder: PathBuf,
+    cgroup: Cgroup,
     _lock: File,
 }
 
@@ -29,7 +30,8 @@ impl Run {
         let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let cgroup = Cgroup::make(&format!("aiops-booted-{name}"))?;
         fs::write(folder.join("cgroup"), cgroup.path().as_os_str().as_encoded_bytes())?;
-        Ok((Self { folder, _lock: lock }, cgroup))
+        let run = Self { folder, cgroup: cgroup.clone(), _lock: lock };
+        Ok((run, cgroup))
     }
 
     /// The folder's name.
@@ -45,6 +47,7 @@ impl Run {
 
 impl Drop for Run {
     fn drop(&mut self) {
+        self.cgroup.end();
         let all = self.folder.ancestors().nth(2).map(|cache| cache.join("machines.lock"));
         let all = all.and_then(|path| File::create(path).ok());
         // Unlocked again when `all` goes out of scope.

@@ -6,6 +6,7 @@
 )]
 
 mod boots;
+mod docker;
 mod leftovers;
 mod reach;
 mod tailscale;
