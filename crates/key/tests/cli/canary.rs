@@ -80,6 +80,13 @@ fn it_is_on_no_stream_and_in_no_file_but_its_own_whatever_is_called() {
 fn the_disk_being_full_or_nobody_reading_shows_nothing_either() {
     let machine = Machine::new();
     machine.put("secrets/console_token", CANARY, 0o600);
+    for call in ["status nope", "exec nope -- true", "set nope", "--no-such-option"] {
+        let words: Vec<&str> = call.split(' ').collect();
+        let mut command = machine.command(&words);
+        command.stderr(fs::File::options().write(true).open("/dev/full").unwrap());
+        let code = command.stdin(Stdio::null()).status().unwrap().code();
+        assert_eq!(code, Some(if call.starts_with("exec") { 125 } else { 2 }), "{call}");
+    }
     for call in ["list", "status console_token", "emit-env console_token"] {
         let words: Vec<&str> = call.split(' ').collect();
         let mut command = machine.command(&words);
@@ -125,6 +132,10 @@ fn it_is_in_no_command_line_and_core_dumps_are_off() {
 fn a_waiting_key_dumps_nothing_and_lets_nobody_look_into_its_memory() {
     let machine = Machine::new();
     let mut command = machine.command(&["set", "console_token"]);
+    if rustix::process::geteuid().is_root() {
+        // Root's processes belong to root either way.
+        command = machine.as_nobody(&["set", "console_token"]);
+    }
     let mut child = command.stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
     let proc = format!("/proc/{}", child.id());
     // The run record is written just before standard input is read.

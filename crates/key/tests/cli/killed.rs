@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use secrets::rotation::{Phase, Rotation, Slot};
 use serde_json::json;
 
-use crate::machine::{KEY, Machine, finish};
+use crate::machine::{KEY, Machine, Said, finish};
 
 const OLD: &str = "old-0123456789-abcdef-0123456789";
 const NEW: &str = "new-0123456789-abcdef-0123456789";
@@ -32,15 +32,20 @@ fn has_strace() -> bool {
     Command::new("strace").arg("-V").stdout(Stdio::null()).status().is_ok()
 }
 
-/// Runs a call that is killed before its nth system call of one kind; false when it was not.
-fn killed(machine: &Machine, line: &str, input: &str, step: &str, at: usize) -> bool {
+/// Runs a call with something done to its system calls of one kind.
+fn injected(machine: &Machine, line: &str, input: &str, step: &str, what: &str) -> Said {
     let mut command = Command::new("strace");
     machine.surround(&mut command);
     command.args(["-f", "-qq", "-o", "/dev/null"]);
     command.args(["-e", &format!("trace={step}")]);
-    command.args(["-e", &format!("inject={step}:signal=KILL:when={at}"), KEY]);
+    command.args(["-e", &format!("inject={step}:{what}"), KEY]);
     command.args(line.split(' '));
-    finish(command, input.as_bytes()).code == 128 + 9
+    finish(command, input.as_bytes())
+}
+
+/// Runs a call that is killed before its nth system call of one kind; false when it was not.
+fn killed(machine: &Machine, line: &str, input: &str, step: &str, at: usize) -> bool {
+    injected(machine, line, input, step, &format!("signal=KILL:when={at}")).code == 128 + 9
 }
 
 /// Kills a call before each of its steps in turn, each time on a machine of its own, and looks at
@@ -64,6 +69,34 @@ fn each_step(
         }
     }
     kills
+}
+
+#[test]
+fn a_disk_that_says_no_is_never_a_yes_and_keeps_the_old_value_or_the_new_one() {
+    if !has_strace() {
+        eprintln!("SKIPPED: strace is not installed");
+        return;
+    }
+    let mut failures = 0;
+    for (step, errno) in [("fsync", "EIO"), ("write", "ENOSPC"), ("rename", "EIO")] {
+        for at in 1.. {
+            let machine = Machine::new();
+            machine.put("secrets/console_token", OLD, 0o600);
+            let inject = format!("error={errno}:when={at}");
+            let said = injected(&machine, "set console_token", NEW, step, &inject);
+            let value = value(&machine, "console_token").unwrap();
+            assert!([OLD, NEW].contains(&value.as_str()), "{value} after {step} {at}");
+            let what = format!("{step} {at}: {said:?}");
+            if said.code == 0 {
+                assert_eq!(value, NEW, "{what}");
+                break;
+            }
+            assert_eq!(said.code, 69, "{what}");
+            assert!(!said.err.is_empty() || step == "write", "{what}");
+            failures += 1;
+        }
+    }
+    assert!(failures > 12, "failed only {failures} times");
 }
 
 fn value(machine: &Machine, name: &str) -> Option<String> {

@@ -129,6 +129,27 @@ impl Machine {
             .current_dir(self.dir.path());
     }
 
+    /// The binary as an ordinary user, to whom this machine belongs from now on.
+    pub(crate) fn as_nobody(&self, args: &[&str]) -> Command {
+        const NOBODY: u32 = 65534;
+        let mut folders = vec![self.dir.path().to_owned()];
+        while let Some(folder) = folders.pop() {
+            std::os::unix::fs::chown(&folder, Some(NOBODY), Some(NOBODY)).unwrap();
+            for entry in fs::read_dir(folder).unwrap().map(Result::unwrap) {
+                if entry.file_type().unwrap().is_dir() {
+                    folders.push(entry.path());
+                } else {
+                    let path = entry.path();
+                    std::os::unix::fs::lchown(path, Some(NOBODY), Some(NOBODY)).unwrap();
+                }
+            }
+        }
+        let mut command = Command::new("setpriv");
+        self.surround(&mut command);
+        command.args(["--reuid=65534", "--regid=65534", "--clear-groups", "--", KEY]).args(args);
+        command
+    }
+
     /// Runs it with nothing on standard input.
     pub(crate) fn run(&self, line: &str) -> Said {
         self.feed(line, b"")

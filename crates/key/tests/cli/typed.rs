@@ -18,8 +18,10 @@ impl Terminal {
             eprintln!("SKIPPED: script (util-linux) is not installed");
             return None;
         }
-        let mut command = Command::new("script");
+        // Nothing below waits longer than that.
+        let mut command = Command::new("timeout");
         machine.surround(&mut command);
+        command.args(["--signal=KILL", "60", "script"]);
         command.args(["--quiet", "--return", "--flush", "--command", line, "/dev/null"]);
         command.env("KEY", KEY).env("SHELL", "/bin/sh");
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
