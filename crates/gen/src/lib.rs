@@ -63,7 +63,7 @@ pub fn commands() -> Vec<Command> {
         bridge_publish::args::Args::command(),
         bridge_report::args::Args::command(),
         bridge_submit::args::Args::command(),
-        notify::args::Args::command(),
         key::args::Args::command(),
+        notify::args::Args::command(),
     ]
 }
