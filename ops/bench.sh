@@ -40,7 +40,8 @@ done <<<"$needs"
 # Without a package named, cargo would build them all.
 if [ "${#packages[@]}" -gt 0 ]; then
   echo "bench: building" >&2
-  cargo build --release --quiet --manifest-path "$root/Cargo.toml" "${packages[@]}" || {
+  cargo build --release --bins --examples --quiet --manifest-path "$root/Cargo.toml" \
+    "${packages[@]}" || {
     echo "bench: the binaries do not build" >&2
     exit 69
   }

@@ -7,6 +7,7 @@ use bridge_report::documents as report;
 use bridge_submit::documents as submit;
 use clap::{Command, CommandFactory};
 use key::documents as keys;
+use notify::documents as told;
 use schemars::{Schema, schema_for};
 
 /// Every schema that is checked in: file name below configs/schemas/, and the schema.
@@ -44,6 +45,13 @@ pub fn schemas() -> Vec<(&'static str, Schema)> {
         ("key.stored.schema.json", schema_for!(keys::Stored)),
         ("key_rotation.schema.json", schema_for!(secrets::rotation::Rotation)),
         ("keys.schema.json", schema_for!(secrets::Registry)),
+        ("notify.schema.json", schema_for!(notify::settings::Settings)),
+        ("notify.sent.schema.json", schema_for!(told::Sent)),
+        ("notify.dry_run.schema.json", schema_for!(told::DryRun)),
+        ("notify.flushed.schema.json", schema_for!(told::Flushed)),
+        ("notify.status.schema.json", schema_for!(told::Standing)),
+        ("notify.sms.schema.json", schema_for!(told::SmsPoll)),
+        ("alert_delivery.schema.json", schema_for!(notify::channels::AlertDelivery)),
         ("run.schema.json", schema_for!(ops_core::record::Run)),
     ]
 }
@@ -56,5 +64,6 @@ pub fn commands() -> Vec<Command> {
         bridge_report::args::Args::command(),
         bridge_submit::args::Args::command(),
         key::args::Args::command(),
+        notify::args::Args::command(),
     ]
 }

@@ -2,6 +2,7 @@
 
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, Read, Write};
+use std::ops::ControlFlow;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::{ffi::OsString, fs};
@@ -160,6 +161,47 @@ impl Host {
     /// What the system says.
     pub fn names(&self, folder: &Path) -> io::Result<Vec<OsString>> {
         fs::read_dir(folder)?.map(|entry| Ok(entry?.file_name())).collect()
+    }
+
+    /// What a symbolic link says, as it stands.
+    ///
+    /// # Errors
+    /// What the system says; `InvalidInput` when it is no link.
+    pub fn read_link(&self, path: &Path) -> io::Result<PathBuf> {
+        fs::read_link(path)
+    }
+
+    /// Tells what every symbolic link in a folder says, in the folder's own order, until it is told
+    /// to break; cheaply, for folders of very many (/proc/PID/fd). Names that are no link, or
+    /// vanish, are left out; so are those that say more than 64 bytes.
+    ///
+    /// # Errors
+    /// What the system says about the folder.
+    pub fn each_link(
+        &self,
+        folder: &Path,
+        told: &mut dyn FnMut(&[u8]) -> ControlFlow<()>,
+    ) -> io::Result<()> {
+        use rustix::fs::{FileType, Mode, OFlags, RawDir, openat, readlinkat_raw};
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let folder = openat(rustix::fs::CWD, folder, flags, Mode::empty())?;
+        let mut names = [std::mem::MaybeUninit::uninit(); 8192];
+        let mut names = RawDir::new(&folder, &mut names);
+        while let Some(entry) = names.next() {
+            let entry = entry?;
+            if entry.file_type() != FileType::Symlink {
+                continue;
+            }
+            let mut says = [0; 65];
+            let length = match readlinkat_raw(&folder, entry.file_name(), &mut says) {
+                Ok(length) if length < says.len() => length,
+                _ => continue,
+            };
+            if told(says.get(..length).unwrap_or_default()).is_break() {
+                break;
+            }
+        }
+        Ok(())
     }
 
     /// Makes a folder and its parents.
@@ -434,6 +476,37 @@ mod tests {
         host.rename(&c, &b).unwrap();
         assert_eq!(host.names(dir.path()).unwrap(), ["b"]);
         assert_eq!(host.read(&b, 9).unwrap(), b"a");
+    }
+
+    #[test]
+    fn links_are_read_as_they_stand_and_nothing_else_is_told() {
+        let dir = tempfile::tempdir().unwrap();
+        let host = Host::real();
+        for number in 0..1000 {
+            let link = dir.path().join(format!("l{number}"));
+            std::os::unix::fs::symlink(format!("socket:[{number}]"), link).unwrap();
+        }
+        std::os::unix::fs::symlink("x".repeat(65), dir.path().join("long")).unwrap();
+        host.replace_file(&dir.path().join("file"), b"", 0o640).unwrap();
+        host.make_dir(&dir.path().join("folder"), 0o750).unwrap();
+        let mut told = std::collections::BTreeSet::new();
+        let mut tell = |says: &[u8]| {
+            assert!(told.insert(says.to_vec()));
+            ControlFlow::Continue(())
+        };
+        host.each_link(dir.path(), &mut tell).unwrap();
+        let all = (0..1000).map(|number| format!("socket:[{number}]").into_bytes());
+        assert!(told.into_iter().eq(all.collect::<std::collections::BTreeSet<_>>()));
+        let mut count = 0;
+        let mut stop = |_: &[u8]| {
+            count += 1;
+            if count < 7 { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        };
+        assert!(host.each_link(&dir.path().join("file"), &mut stop).is_err());
+        host.each_link(dir.path(), &mut stop).unwrap();
+        assert_eq!(count, 7);
+        assert_eq!(host.read_link(&dir.path().join("l7")).unwrap(), Path::new("socket:[7]"));
+        assert!(host.read_link(&dir.path().join("file")).is_err());
     }
 
     #[test]
