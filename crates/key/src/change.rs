@@ -151,17 +151,15 @@ fn holds(desk: &Desk<'_>, resolver: &Resolver<'_>, source: Source, key: &Key) ->
 fn read(desk: &Desk<'_>, key: &Key) -> Result<Secret, Failure> {
     let host: &Host = &desk.context.host;
     let doing = || format!("read a value for {}", key.name);
-    if host.input_is_terminal() {
-        desk.context.tell(
-            0,
-            &match key.format {
-                Format::Token => format!("value of {} (it is not shown), then Enter:", key.name),
-                Format::Pem => format!("text of {} (it is not shown), then Ctrl-D:", key.name),
-            },
-        );
-    }
+    let ready = || {
+        let what = match key.format {
+            Format::Token => format!("value of {} (it is not shown), then Enter:", key.name),
+            Format::Pem => format!("text of {} (it is not shown), then Ctrl-D:", key.name),
+        };
+        desk.context.tell(0, &what);
+    };
     let limit = usize::try_from(LARGEST).unwrap_or(usize::MAX).saturating_add(1);
-    let bytes = host.read_secret(limit, key.format == Format::Pem).map_err(|err| {
+    let bytes = host.read_secret(limit, key.format == Format::Pem, ready).map_err(|err| {
         let exit = match err.kind() {
             std::io::ErrorKind::Interrupted => Exit::TryLater,
             std::io::ErrorKind::InvalidInput => Exit::Malformed,

@@ -27,6 +27,9 @@ Exit codes: 0 delivered, held back and counted, or left to a running flush; 2 us
 delivered (it stays queued, or see status); 75 another flush runs (flush); 77 no channel has its
 secrets (the message is queued all the same); 78 configuration.";
 
+/// The options whose values are what a message says.
+const TEXTS: [&str; 2] = ["--title", "--message"];
+
 /// Reaches the operator: by Pushover, SMS, ntfy and webhooks, each message once
 #[derive(Clone, Debug, Parser)]
 #[command(name = "notify", version = ops_core::VERSION, after_help = EXAMPLES)]
@@ -193,9 +196,29 @@ impl Command for Args {
         Some(action.to_owned())
     }
 
+    fn recorded(&self, argv: Vec<String>) -> Vec<String> {
+        recorded(argv)
+    }
+
     fn run(&self, context: &Context) -> Result<Box<dyn Report>, Failure> {
         crate::calls::run(self, context)
     }
+}
+
+/// What a message says is in the queue, where it is redacted; a record needs only its length.
+fn recorded(argv: Vec<String>) -> Vec<String> {
+    let told = |text: &str| format!("({} characters)", text.chars().count());
+    let mut is_text = false;
+    argv.into_iter()
+        .map(|word| {
+            let was_text = std::mem::replace(&mut is_text, TEXTS.contains(&word.as_str()));
+            match word.split_once('=') {
+                _ if was_text => told(&word),
+                Some((name, text)) if TEXTS.contains(&name) => format!("{name}={}", told(text)),
+                _ => word,
+            }
+        })
+        .collect()
 }
 
 #[cfg(test)]
@@ -207,5 +230,14 @@ mod tests {
     #[test]
     fn clap_accepts_the_definition() {
         Args::command().debug_assert();
+    }
+
+    #[test]
+    fn a_record_holds_no_message() {
+        let line = "notify send --title secret --message=a=b --check x.y --message -";
+        let argv = line.split(' ').map(str::to_owned).collect();
+        let want = "notify send --title (6 characters) --message=(3 characters) --check x.y \
+                    --message (1 characters)";
+        assert_eq!(recorded(argv).join(" "), want);
     }
 }

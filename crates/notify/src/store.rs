@@ -218,7 +218,13 @@ impl Store {
                     tx.prepare_cached(&format!("DELETE FROM {table} = ?1"))?.execute([id])?;
                 }
             }
-            tx.execute("DELETE FROM inbound WHERE seen_us < ?1", [before.as_microsecond()])?;
+            let before = [before.as_microsecond()];
+            tx.execute("DELETE FROM inbound WHERE seen_us < ?1", before)?;
+            // A check that is fine and has nothing to tell of is as good as a new one.
+            tx.execute(
+                "DELETE FROM checks WHERE is_failing = 0 AND held = 0 AND told_us < ?1",
+                before,
+            )?;
             Ok(old.len())
         })
     }

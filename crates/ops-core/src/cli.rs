@@ -1,5 +1,4 @@
 //! The frame around every command: parse, record, run, print, choose the exit code.
-#![expect(clippy::print_stderr, reason = "failures are told to people here and nowhere else")]
 
 use std::io::{self, Write};
 use std::panic::{self, AssertUnwindSafe};
@@ -131,7 +130,7 @@ impl Context {
     pub fn tell(&self, level: u8, text: &str) {
         if self.verbosity >= level {
             for line in self.clean(text).lines() {
-                eprintln!("{}: {line}", self.name);
+                complain(&format!("{}: {line}", self.name));
             }
         }
     }
@@ -190,7 +189,7 @@ fn framed<C: Command>(command: &C, context: &Context) -> Exit {
         let error = outcome.as_ref().err().map(|failure| context.clean(&failure.to_string()));
         let code = command.code(exit);
         if let Err(err) = record.end(&context.host, status(&outcome), code, error) {
-            eprintln!("{}: cannot close the run record: {err}", C::NAME);
+            complain(&format!("{}: cannot close the run record: {err}", C::NAME));
             exit = exit.or(Exit::Unavailable);
         }
     }
@@ -239,7 +238,7 @@ fn finish(name: &str, context: &Context, json: bool, report: &dyn Report, exit: 
     match print(context, json, report) {
         Ok(()) => exit,
         Err(err) => {
-            eprintln!("{name}: cannot write the report: {err}");
+            complain(&format!("{name}: cannot write the report: {err}"));
             exit.or(Exit::Unavailable)
         }
     }
@@ -261,9 +260,15 @@ fn print(context: &Context, json: bool, report: &dyn Report) -> io::Result<()> {
     out.flush()
 }
 
+/// Writes a line to standard error. Where nobody can read it (a full disk, a closed pipe) that is no
+/// reason to end otherwise than without it.
+fn complain(line: &str) {
+    let _unheard = writeln!(io::stderr(), "{line}").is_err();
+}
+
 fn explain(name: &str, failure: &Failure, clean: impl Fn(&str) -> String) {
     for line in failure.lines() {
-        eprintln!("{name}: {}", clean(&line));
+        complain(&format!("{name}: {}", clean(&line)));
     }
 }
 
@@ -274,7 +279,7 @@ fn silence_panics(name: &'static str) {
             verbose(info);
         } else {
             let place = info.location().map(ToString::to_string).unwrap_or_default();
-            eprintln!("{name}: internal error at {place} (AIOPS_BACKTRACE=1 shows more)");
+            complain(&format!("{name}: internal error at {place} (AIOPS_BACKTRACE=1 shows more)"));
         }
     }));
 }

@@ -25,15 +25,28 @@ pub struct Resolver<'a> {
     pub(crate) keychain: Option<&'a dyn Keychain>,
     /// Why the keychain does not answer, once it did not: it is not asked again.
     silent: OnceCell<Answer>,
-    pub(crate) reader: Reader,
+    group_name: String,
+    group: OnceCell<Option<u32>>,
 }
 
 impl<'a> Resolver<'a> {
     /// One that asks the environment, systemd and the secrets folder.
     pub fn new(host: &'a Host, registry: &Registry, folder: PathBuf) -> Self {
-        let group = uzers::get_group_by_name(&registry.group).map(|group| group.gid());
-        let reader = Reader { user: host.user(), group };
-        Self { host, folder, keychain: None, silent: OnceCell::new(), reader }
+        Self {
+            host,
+            folder,
+            keychain: None,
+            silent: OnceCell::new(),
+            group_name: registry.group.clone(),
+            group: OnceCell::new(),
+        }
+    }
+
+    /// The policy's group, if this machine has it. Asked for only where it matters: a look-up can go
+    /// through half the system's name services.
+    pub(crate) fn group(&self) -> Option<u32> {
+        let found = || uzers::get_group_by_name(&self.group_name).map(|group| group.gid());
+        *self.group.get_or_init(found)
     }
 
     /// The same, asking this keychain too unless the registry says never.
@@ -143,7 +156,7 @@ impl<'a> Resolver<'a> {
     pub fn is_shared(&self, key: &Key) -> bool {
         let about = self.host.look(&self.folder.join(key.file())).ok().flatten();
         about.is_some_and(|it| {
-            it.kind == Kind::File && it.mode & 0o040 != 0 && Some(it.group) == self.reader.group
+            it.kind == Kind::File && it.mode & 0o040 != 0 && Some(it.group) == self.group()
         })
     }
 
@@ -195,7 +208,10 @@ impl<'a> Resolver<'a> {
             .and_then(|folder| self.host.look(&folder))
             .or_fail(Exit::NotPermitted, doing())?
             .ok_or_else(|| refuse("its folder is gone".into(), "try again".into()))?;
-        decide::file(&about, &folder, self.reader, source, path)
+        let is_shared = about.mode & 0o040 != 0;
+        let group = if is_shared { self.group() } else { None };
+        let reader = Reader { user: self.host.user(), group };
+        decide::file(&about, &folder, reader, source, path)
             .map_err(|(why, mend)| refuse(why, mend))?;
         Ok(Some((about, bytes)))
     }

@@ -172,12 +172,12 @@ impl Resolver<'_> {
     fn write(&self, path: &Path, bytes: &[u8], shared: bool) -> Result<(), Failure> {
         let doing = || format!("write {}", path.display());
         self.host.replace_file(path, bytes, 0o600).or_fail(Exit::Unavailable, doing())?;
-        match (shared, self.reader.group) {
-            (false, _) => Ok(()),
-            (true, Some(group)) => {
+        match shared.then(|| self.group()) {
+            None => Ok(()),
+            Some(Some(group)) => {
                 self.host.share(path, group, 0o640).or_fail(Exit::Unavailable, doing())
             }
-            (true, None) => Err(Failure::new(Exit::Unavailable, doing())
+            Some(None) => Err(Failure::new(Exit::Unavailable, doing())
                 .because("the policy's group is not on this machine")
                 .hint("make the group, or name another in keys.yaml")),
         }
@@ -189,7 +189,7 @@ impl Resolver<'_> {
             return Ok(());
         }
         self.host.make_dir(&self.folder, 0o700).or_fail(Exit::Unavailable, doing())?;
-        match self.reader.group.filter(|_| shared) {
+        match shared.then(|| self.group()).flatten() {
             Some(group) => {
                 self.host.share(&self.folder, group, 0o750).or_fail(Exit::Unavailable, doing())
             }

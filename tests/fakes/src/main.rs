@@ -16,7 +16,7 @@ fn main() -> ExitCode {
     let served = match name.as_str() {
         "pushover" => {
             let mut it = Pushover::default();
-            (it.limit, it.remaining) = (u64::MAX, u64::MAX);
+            (it.limit, it.remaining) = (10_000_000, 10_000_000);
             let about = format!("token={} user={}", it.token, it.user);
             serve(it, port, &about)
         }

@@ -7,7 +7,12 @@
 )]
 
 mod calls;
+mod canary;
+mod killed;
+mod live;
 mod machine;
 mod migration;
 mod rotation;
 mod scanning;
+mod stubborn;
+mod typed;

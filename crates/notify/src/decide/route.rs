@@ -78,12 +78,18 @@ pub struct Cargo<'a> {
 /// arrived: better told twice than never.
 pub fn route(cargo: Cargo<'_>, lanes: &[Lane], rows: &[Delivery], now: Timestamp) -> Route {
     let is_emergency = cargo.severity == Severity::Emergency;
-    let is_eligible = |lane: &&Lane| cargo.only.is_none_or(|only| only == lane.channel.name());
     let of = |channel: Channel| rows.iter().filter(move |row| row.channel == channel);
     if let Some(row) = rows.iter().find(|row| row.stage == Stage::Accepted) {
         let lane = lanes.iter().find(|lane| lane.channel == row.channel);
         return complete(lane, &of(row.channel).collect::<Vec<_>>(), now);
     }
+    // What may have arrived is for its own channel alone to complete: whatever becomes of the
+    // others, none of them takes over.
+    let doubt = rows.iter().find(|row| row.stage == Stage::Ambiguous && !is_emergency);
+    let is_eligible = |lane: &&Lane| {
+        cargo.only.is_none_or(|only| only == lane.channel.name())
+            && doubt.is_none_or(|row| row.channel == lane.channel)
+    };
     let (mut tries, mut waits, mut unsure, mut refusals) = (vec![], vec![], vec![], vec![]);
     for lane in lanes.iter().filter(is_eligible) {
         let own: Vec<&Delivery> = of(lane.channel).collect();
@@ -91,13 +97,9 @@ pub fn route(cargo: Cargo<'_>, lanes: &[Lane], rows: &[Delivery], now: Timestamp
         let left = unsettled(lane, &own);
         let is_known = !matches!(lane.state, LaneState::Off | LaneState::Unready(_));
         if is_known && !own.is_empty() && left.is_empty() {
-            let doubt = own.iter().find(|row| row.stage == Stage::Ambiguous);
-            match doubt {
+            match own.iter().find(|row| row.stage == Stage::Ambiguous) {
                 Some(row) => unsure.push(format!("{name}: {}", row.why)),
                 None => refusals.extend(own.iter().map(|row| format!("{name}: {}", row.why))),
-            }
-            if doubt.is_some() && !is_emergency {
-                break;
             }
             continue;
         }
@@ -132,6 +134,8 @@ pub fn route(cargo: Cargo<'_>, lanes: &[Lane], rows: &[Delivery], now: Timestamp
         End::Open(waits.join("; "))
     } else if !unsure.is_empty() {
         End::Ambiguous(unsure.join("; "))
+    } else if let Some(row) = doubt {
+        End::Ambiguous(format!("{}: {}", row.channel.name(), row.why))
     } else if !refusals.is_empty() {
         End::Failed(refusals.join("; "))
     } else if let Some(only) = cargo.only {

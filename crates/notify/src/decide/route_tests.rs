@@ -148,6 +148,20 @@ fn how_a_message_stands_when_nothing_is_left_to_try() {
             End::Ambiguous("pushover: ambiguous there".into()),
         ),
         (
+            "nobody knows, and another has no quota",
+            High,
+            vec![lane(Pushover, Passed("no quota".into())), lane(Ntfy, Open)],
+            vec![row(Ntfy, "", Ambiguous)],
+            End::Ambiguous("ntfy: ambiguous there".into()),
+        ),
+        (
+            "nobody knows, and its channel was switched off",
+            High,
+            vec![lane(Pushover, Open), lane(Ntfy, Off)],
+            vec![row(Ntfy, "", Ambiguous)],
+            End::Ambiguous("ntfy: ambiguous there".into()),
+        ),
+        (
             "an emergency of which nobody knows, refused by the next",
             Emergency,
             vec![lane(Pushover, Open), lane(Ntfy, Open)],
@@ -241,6 +255,10 @@ proptest! {
         prop_assert_eq!(accepted, matches!(route.end, End::Delivered | End::DeliveredInPart));
         let doubt = rows.iter().any(|row| row.stage == Ambiguous);
         prop_assert!(doubt || !matches!(route.end, End::Ambiguous(_)));
+        let is_strict = doubt && !emergency && !accepted;
+        let doubted: Vec<Channel> =
+            rows.iter().filter(|row| row.stage == Ambiguous).map(|row| row.channel).collect();
+        prop_assert!(!is_strict || route.tries.iter().all(|it| doubted.contains(&it.0)));
         let mut once = route.tries.clone();
         once.sort();
         once.dedup();

@@ -6,6 +6,7 @@
 )]
 
 mod calls;
+mod chance;
 mod crowd;
 mod failures;
 mod follow;

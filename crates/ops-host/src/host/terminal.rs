@@ -28,18 +28,24 @@ impl Host {
     /// Reads at most `limit` bytes of standard input into a buffer that never moves, so that no
     /// copy stays behind. On a terminal nothing typed is shown: one line is read, or all to the
     /// end of input when `lines`; the terminal is put back as it was, also when this process is
-    /// asked to end.
+    /// asked to end. `ready` is called once nothing is shown any more, and only on a terminal.
     ///
     /// # Errors
     /// `Interrupted` when this process is asked to end, `InvalidInput` when a typed line is longer
     /// than a terminal can pass on, else what the system says.
-    pub fn read_secret(&self, limit: usize, lines: bool) -> io::Result<Zeroizing<Vec<u8>>> {
+    pub fn read_secret(
+        &self,
+        limit: usize,
+        lines: bool,
+        ready: impl FnOnce(),
+    ) -> io::Result<Zeroizing<Vec<u8>>> {
         let mut bytes = Zeroizing::new(vec![0; limit]);
         let input = io::stdin();
         let file = File::from(input.as_fd().try_clone_to_owned()?);
         let length = if self.input_is_terminal() {
             let stop = self.stop_on_signals()?;
             let _shown_again = Silent::new(&file)?;
+            ready();
             typed(&file, &mut bytes, &stop, lines)?
         } else {
             fill(&file, &mut bytes)?
