@@ -149,7 +149,12 @@ impl<'a> Fix<'a> {
     /// put back: the machine tries again by itself.
     pub fn rollback(&self, record: &Path) -> Result<Outcome, Failure> {
         let _lock = self.lock()?;
-        self.roll_back(record, "asked for")
+        let outcome = self.roll_back(record, "it was asked for")?;
+        let ended = match outcome.ended {
+            Ended::RolledBack { .. } => Ended::PutBack,
+            other => other,
+        };
+        Ok(Outcome { ended, ..outcome })
     }
 
     /// The record of a change that is neither completed nor undone, if there is one.

@@ -42,7 +42,9 @@ pub enum Ended {
     Confirmed,
     /// No change waits for a confirmation.
     NothingPending,
-    /// Everything is as it was before.
+    /// Everything is as it was before, as was asked for.
+    PutBack,
+    /// Everything is as it was before, because something went wrong.
     RolledBack {
         /// What went wrong.
         because: String,
@@ -75,13 +77,14 @@ impl Outcome {
         Self { ended, record: None, actions: Vec::new() }
     }
 
-    /// The code a command ends with. A change that was undone is a no when it was to be made.
+    /// The code a command ends with. A change that was undone is a no, unless that was asked for.
     pub fn exit(&self) -> Exit {
         match self.ended {
             Ended::NothingToDo
             | Ended::Applied
             | Ended::AwaitingConfirmation { .. }
             | Ended::Confirmed
+            | Ended::PutBack
             | Ended::AlreadyEnded => Exit::Ok,
             Ended::Refused(_)
             | Ended::NothingPending
@@ -103,6 +106,7 @@ impl fmt::Display for Ended {
             ),
             Self::Confirmed => f.write_str("confirmed"),
             Self::NothingPending => f.write_str("nothing waits for a confirmation"),
+            Self::PutBack => f.write_str("everything is as it was before"),
             Self::RolledBack { because } => write!(f, "everything is as it was before: {because}"),
             Self::AlreadyEnded => f.write_str("that change was completed or undone before"),
             Self::RollbackFailed { because, rollback } => {

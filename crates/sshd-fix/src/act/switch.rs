@@ -22,6 +22,12 @@ const WANTS: &str = "multi-user.target.wants";
 /// How long one call of systemctl or systemd-run may take.
 const DEADLINE: Duration = Duration::from_secs(30);
 
+/// The paths that the switch itself writes.
+pub(super) fn files() -> [PathBuf; 2] {
+    let units = Path::new(UNITS);
+    [units.join(UNIT), units.join(WANTS).join(UNIT)]
+}
+
 impl Fix<'_> {
     /// Prepares the way back: on disk first, then the timer.
     pub(super) fn arm(&self, record: &Path) -> Result<(), Failure> {
