@@ -17,6 +17,11 @@ for root in tree outside; do
     booted "/run/$root"
 done
 
+# Where the host also has hierarchies of version 1, nspawn would make groups in those that stay.
+if [ "$(stat -f -c %T /sys/fs/cgroup)" != cgroup2fs ]; then
+  mount -t cgroup2 cgroup2 /sys/fs/cgroup
+fi
+
 mkdir -m 0711 /run/docker /run/containerd
 tr -d - </proc/sys/kernel/random/uuid >/run/tree/etc/machine-id
 

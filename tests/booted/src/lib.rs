@@ -25,6 +25,7 @@
 
 mod apt;
 mod base;
+mod cache;
 mod cgroup;
 mod docker;
 mod hold;

@@ -10,7 +10,7 @@ use rustix::process::{Signal, pidfd_send_signal};
 
 use crate::holds_within;
 use crate::machine::Machine;
-use crate::ran::{children, handle, has_ended, innermost};
+use crate::ran::{Call, children, handle, has_ended, innermost};
 
 /// What nspawn ends with when the machine in it reboots and `--keep-unit` is given.
 const REBOOT: i32 = 133;
@@ -121,6 +121,8 @@ impl Machine {
     pub(crate) fn start_up(&mut self, until: Until) {
         let begun = Instant::now();
         drop(self.tunnel.take());
+        // The kernel takes its time to remove the cable of a machine that was killed.
+        drop(Call::new(self.held.inside(), ["ip", "link", "delete", "public0"]).run());
         let console = File::create(self.console_path()).expect("a console log");
         let mut command = self.held.inside();
         command.args(["env", "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=1"]);

@@ -7,9 +7,11 @@ use std::process::{Child, ChildStdin, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use rustix::process::{Signal, pidfd_send_signal};
+
 use crate::holds_within;
 use crate::machine::Machine;
-use crate::ran::{Call, Ran};
+use crate::ran::{Call, Ran, children, handle};
 
 /// The machine's address on `eth0`, from a documentation range.
 pub const PUBLIC_ADDRESS: &str = "203.0.113.10";
@@ -184,7 +186,10 @@ impl Session {
 
 impl Drop for Session {
     fn drop(&mut self) {
-        // ssh itself ends when its input does; nsenter is the process killed here.
+        if let Some(ssh) = children(self.child.id()).first().and_then(|&pid| handle(pid)) {
+            // Ended already is fine too.
+            let _ = pidfd_send_signal(&ssh, Signal::KILL);
+        }
         drop(self.child.kill());
         drop(self.child.wait());
     }

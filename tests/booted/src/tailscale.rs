@@ -12,6 +12,7 @@ use crate::tailnet::DEFAULT_ADDRESS;
 
 const FOLDER: &str = "/var/lib/booted/tailscale";
 const VERSION: &str = "1.98.2-t0123456789-gabcdef012";
+const OLD_VERSION: &str = "1.94.2-t0123456789-gabcdef012";
 const NODE: &str = "booted.tail1234.ts.net";
 
 /// tailscaled's state, by the names of ipn/backend.go.
@@ -113,6 +114,8 @@ pub struct State {
     pub funnel: Funnel,
     /// `Health`: warnings, for people.
     pub health: Vec<String>,
+    /// A client of before 1.96, which has neither `wait` nor `ip --assert`.
+    pub old: bool,
     /// How the command itself goes wrong.
     pub fault: Option<Fault>,
 }
@@ -136,6 +139,7 @@ impl State {
             ssh: false,
             funnel: Funnel::Off,
             health: Vec::new(),
+            old: false,
             fault: None,
         }
     }
@@ -179,7 +183,7 @@ impl State {
         let user = json!({"123": {"ID": 123, "LoginName": "me@example.com", "DisplayName": "Me"}});
         let when_connected = |value: Value| if connected { value } else { Value::Null };
         json!({
-            "Version": VERSION, "TUN": self.tun, "BackendState": backend.to_string(),
+            "Version": if self.old { OLD_VERSION } else { VERSION }, "TUN": self.tun, "BackendState": backend.to_string(),
             "HaveNodeKey": backend.is_logged_in(), "AuthURL": "", "TailscaleIPs": ips,
             "Self": own, "Health": self.health, "MagicDNSSuffix": "tail1234.ts.net",
             "CurrentTailnet": when_connected(tailnet),
@@ -231,6 +235,9 @@ impl State {
                 (format!("{name}/status-nopeers.json"), pretty(&self.status(backend, false))),
                 (format!("{name}/ips"), known.concat()),
             ]);
+        }
+        if self.old {
+            files.push(("old".to_owned(), String::new()));
         }
         let fault = match self.fault {
             None | Some(Fault::Missing) => return files,

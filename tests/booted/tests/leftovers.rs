@@ -28,7 +28,16 @@ impl Traces {
         let mounts = processes_of(&self.group);
         let leader = fs::read_to_string(format!("/proc/{}/comm", self.leader));
         let runs = leader.is_ok_and(|comm| comm == "systemd\n");
-        [self.folder.is_dir(), self.group.is_dir(), runs, mounts]
+        [self.folder.is_dir(), self.in_any_hierarchy(), runs, mounts]
+    }
+
+    /// Whether its control group exists: on hosts with several hierarchies, in any of them.
+    fn in_any_hierarchy(&self) -> bool {
+        let name = self.group.file_name().unwrap();
+        let mounts = own_mounts();
+        let cgroups = mounts.lines().filter(|line| line.starts_with("cgroup"));
+        let mut roots = cgroups.filter_map(|line| line.split(' ').nth(1));
+        self.group.is_dir() || roots.any(|root| Path::new(root).join(name).is_dir())
     }
 }
 

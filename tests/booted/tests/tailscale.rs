@@ -181,6 +181,22 @@ fn waiting_needs_the_address_on_the_interface_but_not_in_userspace_mode() {
 }
 
 #[test]
+fn an_old_client_cannot_wait() {
+    let Some(machine) = machine() else { return };
+    let running = State { tun: false, ..State::says(BackendState::Running) };
+    for (old, version) in [(false, "1.98.2"), (true, "1.94.2")] {
+        machine.tailscale(&State { old, ..running.clone() });
+        assert_eq!(machine.run(["tailscale", "wait"]).code, i32::from(old));
+        let ran = machine.run(["tailscale", "ip", "--assert=100.101.102.103"]);
+        assert_eq!(ran.code, i32::from(old));
+        let told = machine.run(["tailscale", "version", "--json"]).expect(0).json();
+        assert_eq!(told["majorMinorPatch"], version);
+        let text = machine.run(["tailscale", "version"]).expect(0).stdout;
+        assert_eq!(text.lines().next(), Some(version));
+    }
+}
+
+#[test]
 fn tailscaled_is_known_by_executable_and_unit() {
     let Some(machine) = machine() else { return };
     machine.tailnet_up(Ipv4Addr::new(100, 101, 102, 103));
