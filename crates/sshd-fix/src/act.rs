@@ -122,7 +122,8 @@ impl<'a> Fix<'a> {
         self.carry_out(plan, facts)
     }
 
-    /// Confirms a change that waits for it.
+    /// Confirms a change that waits for it, when called over a connection made after it: anything
+    /// else proves nothing.
     ///
     /// # Errors
     /// Exit 75 when the fix runs, 69 when the confirmation could not be written.
@@ -134,6 +135,16 @@ impl<'a> Fix<'a> {
         let mut state = self.state(&record)?;
         if state.phase != Phase::AwaitingConfirmation {
             return Ok(Outcome::new(Ended::NothingPending));
+        }
+        let service = self.read_record(&record)?.plan.service;
+        let because = match observe::is_new_connection(&self.context.host, &service) {
+            Ok(true) => None,
+            Ok(false) => Some("this is not a connection that was made after the change".to_owned()),
+            Err(why) => Some(format!("whether this is a new connection is unknown: {why}")),
+        };
+        if let Some(because) = because {
+            let ended = Ended::NotConfirmed { because };
+            return Ok(Outcome { record: Some(record), ..Outcome::new(ended) });
         }
         state.phase = Phase::Committed;
         self.write_state(&record, &state)?;

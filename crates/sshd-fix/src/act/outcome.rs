@@ -40,6 +40,11 @@ pub enum Ended {
     },
     /// A change that waited for it was confirmed.
     Confirmed,
+    /// A change waits for a confirmation, and this is none.
+    NotConfirmed {
+        /// Why not.
+        because: String,
+    },
     /// No change waits for a confirmation.
     NothingPending,
     /// Everything is as it was before, as was asked for.
@@ -87,6 +92,7 @@ impl Outcome {
             | Ended::PutBack
             | Ended::AlreadyEnded => Exit::Ok,
             Ended::Refused(_)
+            | Ended::NotConfirmed { .. }
             | Ended::NothingPending
             | Ended::RolledBack { .. }
             | Ended::RollbackFailed { .. } => Exit::No,
@@ -105,6 +111,9 @@ impl fmt::Display for Ended {
                 "done, and undone in {seconds} s unless `heal confirm` is run over a new connection"
             ),
             Self::Confirmed => f.write_str("confirmed"),
+            Self::NotConfirmed { because } => {
+                write!(f, "not confirmed: {because}; log in anew and run it there, not in a screen")
+            }
             Self::NothingPending => f.write_str("nothing waits for a confirmation"),
             Self::PutBack => f.write_str("everything is as it was before"),
             Self::RolledBack { because } => write!(f, "everything is as it was before: {because}"),
