@@ -17,9 +17,9 @@ use ops_core::host::Lock;
 use crate::decide::{self, Decision, Plan, Policy, Refusal, Why};
 use crate::facts::Facts;
 use crate::observe;
-use crate::places::Place;
+use crate::places::{self, Place};
 
-pub use outcome::{Action, Ended, Outcome};
+pub use outcome::{Action, Ended, Outcome, SCHEMA as OUTCOME_SCHEMA};
 pub use record::{Phase, Record, Saved, State};
 pub use verify::wait_address;
 
@@ -190,9 +190,13 @@ impl<'a> Fix<'a> {
         self.context.home.join("state/sshd-fix")
     }
 
-    fn lock(&self) -> Result<Lock, Failure> {
-        let path = self.folder().join("lock");
-        self.context.host.lock(&path)?.map_err(|busy| busy.failure("sshd fix"))
+    /// One at a time per home, and per machine whatever the homes.
+    fn lock(&self) -> Result<[Lock; 2], Failure> {
+        let host = &self.context.host;
+        let busy = |busy: ops_core::host::Busy| busy.failure("sshd fix");
+        let first = host.lock(&self.folder().join("lock"))?.map_err(busy)?;
+        let second = host.lock_folder(&self.place.at(places::SSH_FOLDER))?.map_err(busy)?;
+        Ok([first, second])
     }
 
     /// Undoes a change that a crash left unfinished. The lock is held, so nobody is at it.
@@ -220,6 +224,7 @@ impl<'a> Fix<'a> {
         if plan.is_empty() {
             return Ok(Outcome::new(Ended::NothingToDo));
         }
+        self.no_other_is_pending()?;
         let started = self.context.host.ticks();
         let record = self.make_record(plan, facts)?;
         let mut state = State::new(Phase::Recorded);

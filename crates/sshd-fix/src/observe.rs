@@ -19,7 +19,7 @@ use crate::places::{self, Place};
 
 pub use listening::listening;
 pub use session::is_new_connection;
-pub use systemd::{links, service_needs};
+pub use systemd::{links, main_process, service_needs};
 pub use tailnet::local_addresses;
 
 /// How long a program that only tells something may take.

@@ -1,15 +1,22 @@
 //! What came of it, as data.
 
 use std::fmt;
+use std::io::{self, Write};
 use std::path::PathBuf;
 
 use ops_core::failure::Exit;
+use ops_core::report::Report;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::decide::Refusal;
 
+/// The schema that an outcome names.
+pub const SCHEMA: &str = "aiops.sshd_fix/1";
+
 /// Something that was done or tried: a line of actions.jsonl.
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Action {
     /// RFC 3339 UTC.
@@ -24,7 +31,7 @@ pub struct Action {
 }
 
 /// How it ended.
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Ended {
     /// Something stood in the way; nothing was touched.
@@ -66,7 +73,7 @@ pub enum Ended {
 }
 
 /// What came of a call.
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Outcome {
     /// How it ended.
@@ -97,6 +104,32 @@ impl Outcome {
             | Ended::RolledBack { .. }
             | Ended::RollbackFailed { .. } => Exit::No,
         }
+    }
+}
+
+impl Report for Outcome {
+    fn exit(&self) -> Exit {
+        Self::exit(self)
+    }
+
+    fn write_human(&self, out: &mut dyn Write) -> io::Result<()> {
+        for Action { number, what, failed, .. } in &self.actions {
+            let sign = if failed.is_some() { "failed" } else { "ok" };
+            writeln!(out, "{number:2}. {what}: {sign}")?;
+        }
+        writeln!(out, "{}", self.ended)?;
+        match &self.record {
+            Some(record) => writeln!(out, "what was there before: {}", record.display()),
+            None => Ok(()),
+        }
+    }
+
+    fn json(&self) -> Value {
+        let mut document = serde_json::to_value(self).unwrap_or_default();
+        if let Some(fields) = document.as_object_mut() {
+            fields.insert("schema".into(), SCHEMA.into());
+        }
+        document
     }
 }
 

@@ -61,7 +61,10 @@ pub fn service_needs(host: &Host, service: &str) -> Seen<Vec<String>> {
 }
 
 /// The main process of a service.
-pub(super) fn main_process(host: &Host, service: &str) -> Seen<u32> {
+///
+/// # Errors
+/// When there is none, or systemd cannot be asked.
+pub fn main_process(host: &Host, service: &str) -> Seen<u32> {
     let told = show(host, "MainPID", &[service])?;
     let pid = told.first().and_then(|it| one(it, "MainPID")).and_then(|it| it.parse().ok());
     pid.filter(|pid| *pid > 0).ok_or_else(|| format!("{service} has no main process"))
