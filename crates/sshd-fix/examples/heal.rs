@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 use ops_core::cli::{Common, Context};
-use ops_core::failure::{Exit, Failure};
+use ops_core::failure::{Exit, Failure, OrFail};
 use ops_core::host::Host;
 use sshd_fix::act::{Fix, Options, wait_address};
 use sshd_fix::decide::Decision;
@@ -29,6 +29,10 @@ enum Call {
     Ssh {
         #[arg(long)]
         plan: bool,
+        #[arg(long)]
+        plan_json: bool,
+        #[arg(long)]
+        plan_file: Option<PathBuf>,
         #[arg(long)]
         confirm: Option<u64>,
         #[arg(long)]
@@ -66,13 +70,23 @@ fn run(args: &Args) -> Result<Exit, Failure> {
         Call::Ssh { rollback: Some(record), .. } => {
             Fix::new(&context, Place::default(), options).rollback(record)?
         }
-        Call::Ssh { plan: true, .. } => {
+        Call::Ssh { plan_file: Some(path), .. } => {
+            let doing = || format!("read {}", path.display());
+            let bytes = context.host.read(path, 1 << 20).or_fail(Exit::Malformed, doing())?;
+            let plan = serde_json::from_slice(&bytes).or_fail(Exit::Malformed, doing())?;
+            Fix::new(&context, Place::default(), options).run_plan(&plan)?
+        }
+        Call::Ssh { plan, plan_json, .. } if *plan || *plan_json => {
             let fix = Fix::new(&context, Place::default(), options);
             let facts = fix.observe();
             return match fix.decide(&facts) {
                 Decision::Refused(refusal) => {
                     println!("refused: {refusal}");
                     Ok(Exit::No)
+                }
+                Decision::Planned(plan) if *plan_json => {
+                    println!("{}", serde_json::to_string(&plan).unwrap_or_default());
+                    Ok(Exit::Ok)
                 }
                 Decision::Planned(plan) => {
                     let mut text = Vec::new();

@@ -17,9 +17,9 @@ use ops_core::host::Lock;
 use crate::decide::{self, Decision, Plan, Policy, Refusal, Why};
 use crate::facts::Facts;
 use crate::observe;
-use crate::places::Place;
+use crate::places::{self, Place};
 
-pub use outcome::{Action, Ended, Outcome};
+pub use outcome::{Action, Ended, Outcome, SCHEMA as OUTCOME_SCHEMA};
 pub use record::{Phase, Record, Saved, State};
 pub use verify::wait_address;
 
@@ -122,7 +122,8 @@ impl<'a> Fix<'a> {
         self.carry_out(plan, facts)
     }
 
-    /// Confirms a change that waits for it.
+    /// Confirms a change that waits for it, when called over a connection made after it: anything
+    /// else proves nothing.
     ///
     /// # Errors
     /// Exit 75 when the fix runs, 69 when the confirmation could not be written.
@@ -134,6 +135,16 @@ impl<'a> Fix<'a> {
         let mut state = self.state(&record)?;
         if state.phase != Phase::AwaitingConfirmation {
             return Ok(Outcome::new(Ended::NothingPending));
+        }
+        let service = self.read_record(&record)?.plan.service;
+        let because = match observe::is_new_connection(&self.context.host, &service) {
+            Ok(true) => None,
+            Ok(false) => Some("this is not a connection that was made after the change".to_owned()),
+            Err(why) => Some(format!("whether this is a new connection is unknown: {why}")),
+        };
+        if let Some(because) = because {
+            let ended = Ended::NotConfirmed { because };
+            return Ok(Outcome { record: Some(record), ..Outcome::new(ended) });
         }
         state.phase = Phase::Committed;
         self.write_state(&record, &state)?;
@@ -149,7 +160,12 @@ impl<'a> Fix<'a> {
     /// put back: the machine tries again by itself.
     pub fn rollback(&self, record: &Path) -> Result<Outcome, Failure> {
         let _lock = self.lock()?;
-        self.roll_back(record, "asked for")
+        let outcome = self.roll_back(record, "it was asked for")?;
+        let ended = match outcome.ended {
+            Ended::RolledBack { .. } => Ended::PutBack,
+            other => other,
+        };
+        Ok(Outcome { ended, ..outcome })
     }
 
     /// The record of a change that is neither completed nor undone, if there is one.
@@ -174,9 +190,13 @@ impl<'a> Fix<'a> {
         self.context.home.join("state/sshd-fix")
     }
 
-    fn lock(&self) -> Result<Lock, Failure> {
-        let path = self.folder().join("lock");
-        self.context.host.lock(&path)?.map_err(|busy| busy.failure("sshd fix"))
+    /// One at a time per home, and per machine whatever the homes.
+    fn lock(&self) -> Result<[Lock; 2], Failure> {
+        let host = &self.context.host;
+        let busy = |busy: ops_core::host::Busy| busy.failure("sshd fix");
+        let first = host.lock(&self.folder().join("lock"))?.map_err(busy)?;
+        let second = host.lock_folder(&self.place.at(places::SSH_FOLDER))?.map_err(busy)?;
+        Ok([first, second])
     }
 
     /// Undoes a change that a crash left unfinished. The lock is held, so nobody is at it.
@@ -204,6 +224,7 @@ impl<'a> Fix<'a> {
         if plan.is_empty() {
             return Ok(Outcome::new(Ended::NothingToDo));
         }
+        self.no_other_is_pending()?;
         let started = self.context.host.ticks();
         let record = self.make_record(plan, facts)?;
         let mut state = State::new(Phase::Recorded);

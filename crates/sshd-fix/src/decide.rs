@@ -14,6 +14,7 @@ mod sample;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::facts::Facts;
@@ -43,7 +44,7 @@ impl Policy {
 }
 
 /// No, or what would be done.
-#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Decision {
     /// The fix must not run: why, and what to do.

@@ -5,6 +5,7 @@ mod bytes;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use bytes::Bytes;
@@ -16,7 +17,7 @@ pub const SCHEMA: &str = "aiops.sshd_facts/1";
 pub type Seen<T> = Result<T, String>;
 
 /// One look at a machine.
-#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Facts {
     /// `aiops.sshd_facts/1`.
@@ -38,7 +39,7 @@ pub struct Facts {
 }
 
 /// The tailnet as this node has it.
-#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Tailnet {
     /// The program that was asked, if there is one.
@@ -58,7 +59,7 @@ pub struct Tailnet {
 }
 
 /// The part of `tailscale status --json` that is judged.
-#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct TailscaleStatus {
     /// `Running`, `Stopped`, `NeedsLogin`, …
@@ -76,7 +77,7 @@ pub struct TailscaleStatus {
 }
 
 /// A regular file.
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct TextFile {
     /// The name under which it is found.
@@ -88,7 +89,7 @@ pub struct TextFile {
 }
 
 /// Every file that sshd reads, and how it comes to read it.
-#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct SshdConfig {
     /// `/etc/ssh/sshd_config`.
@@ -100,7 +101,7 @@ pub struct SshdConfig {
 }
 
 /// What one pattern of an Include line stands for.
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Included {
     /// The file the line is in.
@@ -137,7 +138,7 @@ impl SshdConfig {
 }
 
 /// What systemd knows of sshd.
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Units {
     /// Every service that could be sshd's: ssh.service and sshd.service, aliases resolved.
@@ -151,7 +152,7 @@ pub struct Units {
 }
 
 /// A service unit.
-#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Service {
     /// Its real name.
@@ -177,7 +178,7 @@ pub struct Service {
 }
 
 /// A socket unit.
-#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Socket {
     /// Its real name.
@@ -195,7 +196,7 @@ pub struct Socket {
 }
 
 /// A symbolic link below a unit folder.
-#[derive(Clone, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
+#[derive(Clone, Debug, Deserialize, Eq, JsonSchema, Ord, PartialEq, PartialOrd, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Link {
     /// Where it is.

@@ -1,6 +1,7 @@
 //! Reads everything the fix may touch or judges by. No judgement here.
 
 mod listening;
+mod session;
 pub mod ssh;
 mod systemd;
 mod tailnet;
@@ -17,7 +18,8 @@ use crate::facts::{Facts, SCHEMA, Seen};
 use crate::places::{self, Place};
 
 pub use listening::listening;
-pub use systemd::{links, service_needs};
+pub use session::is_new_connection;
+pub use systemd::{links, main_process, service_needs};
 pub use tailnet::local_addresses;
 
 /// How long a program that only tells something may take.

@@ -311,11 +311,27 @@ fn without_a_record_or_a_way_back_nothing_is_changed() {
 }
 
 #[test]
+fn a_change_that_another_home_has_recorded_is_left_alone() {
+    let machine = Machine::new();
+    let context = machine.context();
+    let fix = Fix::new(&context, Place::below(&machine.at("")), options());
+    machine.put("etc/systemd/system/aiops-sshd-rollback.service", "another's", 0o644);
+    let (facts, plan) = seen(&fix);
+    let before = machine.tree();
+    assert_eq!(fix.apply(&plan, &facts).unwrap_err().exit, Exit::TryLater);
+    assert_same(&machine.tree(), &before);
+}
+
+#[test]
 fn two_never_run_at_once() {
     let machine = Machine::new();
     let context = machine.context();
     let fix = Fix::new(&context, Place::below(&machine.at("")), options());
     let lock = machine.dir.path().join("home/state/sshd-fix/lock");
+    // The same machine with another home counts as the same.
+    let other = context.host.lock_folder(&machine.at("etc/ssh")).unwrap().unwrap();
+    assert_eq!(fix.run().unwrap_err().exit, Exit::TryLater);
+    drop(other);
     let _held = context.host.lock(&lock).unwrap().unwrap();
     let before = machine.tree();
     for told in [

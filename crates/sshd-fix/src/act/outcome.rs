@@ -1,15 +1,22 @@
 //! What came of it, as data.
 
 use std::fmt;
+use std::io::{self, Write};
 use std::path::PathBuf;
 
 use ops_core::failure::Exit;
+use ops_core::report::Report;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::decide::Refusal;
 
+/// The schema that an outcome names.
+pub const SCHEMA: &str = "aiops.sshd_fix/1";
+
 /// Something that was done or tried: a line of actions.jsonl.
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Action {
     /// RFC 3339 UTC.
@@ -24,7 +31,7 @@ pub struct Action {
 }
 
 /// How it ended.
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Ended {
     /// Something stood in the way; nothing was touched.
@@ -40,9 +47,16 @@ pub enum Ended {
     },
     /// A change that waited for it was confirmed.
     Confirmed,
+    /// A change waits for a confirmation, and this is none.
+    NotConfirmed {
+        /// Why not.
+        because: String,
+    },
     /// No change waits for a confirmation.
     NothingPending,
-    /// Everything is as it was before.
+    /// Everything is as it was before, as was asked for.
+    PutBack,
+    /// Everything is as it was before, because something went wrong.
     RolledBack {
         /// What went wrong.
         because: String,
@@ -59,7 +73,7 @@ pub enum Ended {
 }
 
 /// What came of a call.
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Outcome {
     /// How it ended.
@@ -75,19 +89,47 @@ impl Outcome {
         Self { ended, record: None, actions: Vec::new() }
     }
 
-    /// The code a command ends with. A change that was undone is a no when it was to be made.
+    /// The code a command ends with. A change that was undone is a no, unless that was asked for.
     pub fn exit(&self) -> Exit {
         match self.ended {
             Ended::NothingToDo
             | Ended::Applied
             | Ended::AwaitingConfirmation { .. }
             | Ended::Confirmed
+            | Ended::PutBack
             | Ended::AlreadyEnded => Exit::Ok,
             Ended::Refused(_)
+            | Ended::NotConfirmed { .. }
             | Ended::NothingPending
             | Ended::RolledBack { .. }
             | Ended::RollbackFailed { .. } => Exit::No,
         }
+    }
+}
+
+impl Report for Outcome {
+    fn exit(&self) -> Exit {
+        Self::exit(self)
+    }
+
+    fn write_human(&self, out: &mut dyn Write) -> io::Result<()> {
+        for Action { number, what, failed, .. } in &self.actions {
+            let sign = if failed.is_some() { "failed" } else { "ok" };
+            writeln!(out, "{number:2}. {what}: {sign}")?;
+        }
+        writeln!(out, "{}", self.ended)?;
+        match &self.record {
+            Some(record) => writeln!(out, "what was there before: {}", record.display()),
+            None => Ok(()),
+        }
+    }
+
+    fn json(&self) -> Value {
+        let mut document = serde_json::to_value(self).unwrap_or_default();
+        if let Some(fields) = document.as_object_mut() {
+            fields.insert("schema".into(), SCHEMA.into());
+        }
+        document
     }
 }
 
@@ -102,7 +144,11 @@ impl fmt::Display for Ended {
                 "done, and undone in {seconds} s unless `heal confirm` is run over a new connection"
             ),
             Self::Confirmed => f.write_str("confirmed"),
+            Self::NotConfirmed { because } => {
+                write!(f, "not confirmed: {because}; log in anew and run it there, not in a screen")
+            }
             Self::NothingPending => f.write_str("nothing waits for a confirmation"),
+            Self::PutBack => f.write_str("everything is as it was before"),
             Self::RolledBack { because } => write!(f, "everything is as it was before: {because}"),
             Self::AlreadyEnded => f.write_str("that change was completed or undone before"),
             Self::RollbackFailed { because, rollback } => {

@@ -57,6 +57,7 @@ impl Fix<'_> {
         for saved in &record.paths {
             note(format!("put {} back", saved.path().display()), self.put_path_back(saved));
         }
+        note("remove half-written files".into(), self.remove_half_written(record));
         note("put links back".into(), self.put_links_back(record));
         note("remove folders that were not there".into(), self.remove_folders(record));
         note("systemctl daemon-reload".into(), self.ask(&["daemon-reload"]));
@@ -123,6 +124,30 @@ impl Fix<'_> {
             if self.context.host.look(&at).is_ok_and(|it| it.is_some()) {
                 let gone = self.context.host.remove_empty_folder(&at);
                 changed |= gone.map_err(|err| format!("{}: {err}", folder.display()))?;
+            }
+        }
+        Ok(changed)
+    }
+
+    /// What a crash left of files about to be written: only those of the record's own names.
+    fn remove_half_written(&self, record: &Record) -> Result<bool, String> {
+        let own = super::switch::files();
+        let paths = record.paths.iter().map(|it| it.path().to_path_buf()).chain(own);
+        let mut changed = false;
+        for path in paths {
+            let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else { continue };
+            let end = format!("-{:.80}.tmp", name.to_string_lossy());
+            // A folder that is not there holds none.
+            let names = self.context.host.names(&self.place.at(folder)).unwrap_or_default();
+            let left = names.into_iter().filter(|it| {
+                let it = it.to_string_lossy();
+                it.starts_with(".aiops-") && it.ends_with(&end)
+            });
+            for name in left {
+                let removed =
+                    self.context.host.remove_file_durable(&self.place.at(folder).join(name));
+                removed.map_err(|err| format!("{}: {err}", folder.display()))?;
+                changed = true;
             }
         }
         Ok(changed)

@@ -10,6 +10,7 @@ use ops_core::failure::{Exit, Failure, OrFail};
 use ops_core::host::Exec;
 
 use super::Fix;
+use crate::observe;
 use crate::places::UNITS;
 
 const UNIT: &str = "aiops-sshd-rollback.service";
@@ -22,17 +23,35 @@ const WANTS: &str = "multi-user.target.wants";
 /// How long one call of systemctl or systemd-run may take.
 const DEADLINE: Duration = Duration::from_secs(30);
 
+/// The paths that the switch itself writes.
+pub(super) fn files() -> [PathBuf; 2] {
+    let units = Path::new(UNITS);
+    [units.join(UNIT), units.join(WANTS).join(UNIT)]
+}
+
 impl Fix<'_> {
+    /// Refuses while a change that another home has the record of is pending: what this home left
+    /// is cleared away already when this is asked.
+    pub(super) fn no_other_is_pending(&self) -> Result<(), Failure> {
+        let unit = self.place.at(UNITS).join(UNIT);
+        let doing = "start: a change of sshd is pending";
+        match self.context.host.look(&unit).or_fail(Exit::Unavailable, doing)? {
+            None => Ok(()),
+            Some(_) => Err(Failure::new(Exit::TryLater, doing)
+                .because(format!("{UNITS}/{UNIT} is there, and this home knows nothing of it"))
+                .hint("confirm that one with its own --home, or wait until it is undone")),
+        }
+    }
+
     /// Prepares the way back: on disk first, then the timer.
     pub(super) fn arm(&self, record: &Path) -> Result<(), Failure> {
         let host = &self.context.host;
         let doing = "prepare the way back";
         let text = self.unit_text(record)?;
-        let wants = self.place.at(UNITS).join(WANTS);
+        let units = self.place.at(UNITS);
+        let wants = units.join(WANTS);
         host.make_dir_durable(&wants, 0o755)
-            .and_then(|_| {
-                host.replace_file(&self.place.at(UNITS).join(UNIT), text.as_bytes(), 0o644)
-            })
+            .and_then(|_| host.replace_file(&units.join(UNIT), text.as_bytes(), 0o644))
             .and_then(|()| host.replace_link(&wants.join(UNIT), &Path::new("..").join(UNIT)))
             .or_fail(Exit::Unavailable, doing)?;
         // What an earlier run left of its timers would be in the way of this one's.
@@ -80,7 +99,14 @@ impl Fix<'_> {
             // One that is not there cannot be stopped, and need not.
             let _absent = self.command("systemctl", &["stop", timer]).is_err();
         }
-        let _absent = self.command("systemctl", &["reset-failed", UNCONFIRMED_UNIT]).is_err();
+        for unit in [UNIT, UNCONFIRMED_UNIT] {
+            // One that was too early waits to be restarted, with no process. One with a process may
+            // be this very one.
+            if observe::main_process(&self.context.host, unit).is_err() {
+                let _absent = self.command("systemctl", &["stop", unit]).is_err();
+                let _absent = self.command("systemctl", &["reset-failed", unit]).is_err();
+            }
+        }
     }
 
     fn call(&self, record: &Path) -> Result<Vec<String>, Failure> {

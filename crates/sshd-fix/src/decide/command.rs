@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 use std::path::PathBuf;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::preflight::{Refusal, Why};
@@ -20,7 +21,7 @@ const ABOUT_RUNNING: &[u8] = b"DEdeqr";
 const HARMLESS: &[u8] = b"4bcghku";
 
 /// How its service starts sshd.
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Started {
     /// The program.

@@ -1,9 +1,10 @@
 //! Changes to text files that leave every other byte as it is.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// One change to a file. Lines are counted from 1 in the file as it was.
-#[derive(Clone, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
+#[derive(Clone, Debug, Deserialize, Eq, JsonSchema, Ord, PartialEq, PartialOrd, Serialize)]
 #[serde(deny_unknown_fields, rename_all = "snake_case")]
 pub enum Edit {
     /// A line in front of all others.

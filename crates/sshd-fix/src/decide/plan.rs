@@ -4,6 +4,7 @@ use std::fmt::Write;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -17,7 +18,7 @@ use crate::facts::Facts;
 pub const SCHEMA: &str = "aiops.sshd_plan/1";
 
 /// Everything the fix would do, in order.
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Plan {
     /// `aiops.sshd_plan/1`.
@@ -37,7 +38,7 @@ pub struct Plan {
 }
 
 /// One thing to do. This is all the fix can do; a new variant is a new power.
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
 #[serde(deny_unknown_fields, rename_all = "snake_case", tag = "do")]
 pub enum Step {
     /// Change lines of a file that is there.

@@ -5,13 +5,14 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 use ops_core::time;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Policy;
 use crate::facts::Facts;
 
 /// What stands in the way.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Why {
     /// The caller is not root.
@@ -39,7 +40,7 @@ pub enum Why {
 }
 
 /// No: nothing was and will be touched.
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Refusal {
     /// What stands in the way.

@@ -60,6 +60,16 @@ pub fn service_needs(host: &Host, service: &str) -> Seen<Vec<String>> {
     Ok(NEEDS.iter().flat_map(|name| words(&properties, name)).collect())
 }
 
+/// The main process of a service.
+///
+/// # Errors
+/// When there is none, or systemd cannot be asked.
+pub fn main_process(host: &Host, service: &str) -> Seen<u32> {
+    let told = show(host, "MainPID", &[service])?;
+    let pid = told.first().and_then(|it| one(it, "MainPID")).and_then(|it| it.parse().ok());
+    pid.filter(|pid| *pid > 0).ok_or_else(|| format!("{service} has no main process"))
+}
+
 fn show(host: &Host, properties: &str, units: &[&str]) -> Seen<Vec<Properties>> {
     let args =
         ["show", "--no-pager", "-p", properties, "--"].into_iter().chain(units.iter().copied());

@@ -32,7 +32,12 @@ fn what_nobody_confirms_is_undone_by_itself() {
 fn what_is_confirmed_over_a_new_connection_stays() {
     let base = booted::or_skip!(Base::get());
     let machine = machine(&base);
-    drop(heal(&machine, &["ssh", "--confirm", "30"]).expect(0));
+    let mut old = machine.ssh_session(Over::Public).unwrap();
+    drop(heal(&machine, &["ssh", "--confirm", "60"]).expect(0));
+    assert_eq!(ended(&heal(&machine, &["confirm"]).expect(1)), "not_confirmed");
+    let told = old.run("heal confirm; echo code $?").unwrap();
+    assert!(told.contains("not_confirmed") && told.ends_with("code 1\n"), "{told}");
+    drop(old);
     let confirmed = machine.ssh(Over::Tailnet, "heal confirm").unwrap().expect(0);
     assert_eq!(ended(&confirmed), "confirmed", "{confirmed:?}");
     assert_private(&machine);

@@ -127,6 +127,30 @@ fn conflicting_directives_in_three_places_and_odd_spellings_go() {
 }
 
 #[test]
+fn a_plan_is_shown_kept_and_carried_out_unless_the_machine_changed() {
+    let base = booted::or_skip!(Base::get());
+    let machine = machine(&base);
+    let shown = heal(&machine, &["ssh", "--plan"]).expect(0).stdout;
+    for part in [
+        "+++ b/etc/ssh/sshd_config.d/99-tailscale-only.conf\n",
+        "+ListenAddress 100.101.102.103\n",
+        " 9. systemctl restart ssh.service\n",
+    ] {
+        assert!(shown.contains(part), "{part} in {shown}");
+    }
+    let plan = heal(&machine, &["ssh", "--plan-json"]).expect(0).bytes;
+    machine.put("/root/plan.json", plan, 0o600);
+    machine.put("/etc/ssh/sshd_config.d/5.conf", "ListenAddress 0.0.0.0\n", 0o644);
+    let stale = heal(&machine, &["ssh", "--plan-file", "/root/plan.json"]).expect(1);
+    assert!(stale.stdout.contains("\"stale\""), "{stale:?}");
+    assert_eq!(listens(&machine), ["0.0.0.0:22", ":::22"]);
+    drop(machine.run(["rm", "/etc/ssh/sshd_config.d/5.conf"]).expect(0));
+    let done = heal(&machine, &["ssh", "--plan-file", "/root/plan.json"]).expect(0);
+    assert_eq!(ended(&done), "applied", "{done:?}");
+    assert_private(&machine);
+}
+
+#[test]
 fn a_missing_include_and_one_below_a_match_are_mended() {
     let base = booted::or_skip!(Base::get());
     let machine = machine(&base);
