@@ -38,11 +38,12 @@ fn what_was_written_is_intact_for_us_and_for_sha256sum() {
     assert!(ran.output().unwrap().status.success());
 }
 
+type Spoil = fn(&Host, &Path);
+
 #[test]
 fn whatever_is_changed_removed_or_added_is_told() {
     let (_home, context) = scene();
     let host = &context.host;
-    type Spoil = fn(&Host, &Path);
     let spoils: [(Spoil, &str); 4] = [
         (
             |host, it| host.replace_file(&it.join("b.json"), b"{ }", 0o640).unwrap(),
