@@ -7,6 +7,7 @@ mod ends;
 mod files;
 mod lock;
 mod process;
+mod run_bits;
 mod stop;
 mod wait;
 #[cfg(target_os = "linux")]

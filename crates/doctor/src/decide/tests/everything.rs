@@ -122,7 +122,7 @@ fn anything() -> impl Strategy<Value = Value> {
 static POLICY: LazyLock<Policy> = LazyLock::new(policy);
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(3000))]
+    #![proptest_config(ProptestConfig::with_cases(1000))]
 
     #[test]
     fn no_facts_break_the_judge_and_what_is_unknown_never_passes(
