@@ -38,7 +38,8 @@ while IFS= read -r package; do
 done <<<"$needs"
 
 echo "bench: building" >&2
-cargo build --release --quiet --manifest-path "$root/Cargo.toml" "${packages[@]}" || {
+cargo build --release --bins --examples --quiet --manifest-path "$root/Cargo.toml" \
+  "${packages[@]}" || {
   echo "bench: the binaries do not build" >&2
   exit 69
 }

@@ -352,8 +352,10 @@ fn the_audit_is_as_bad_as_the_worst_socket_and_nothing_is_unknown() {
     assert_eq!(serde_json::to_value(Flag::SshdPublic).unwrap(), "SSHD_PUBLIC");
 
     let empty = facts(Vec::new());
-    for seen in [Ok(&empty), Err("netlink: permission denied")] {
+    let why = "netlink: permission denied";
+    for (seen, said) in [(Ok(&empty), "no socket was seen"), (Err(why), why)] {
         let it = audit(seen, &policy, &context());
+        assert!(it.summary.contains(said), "{}", it.summary);
         assert_eq!((it.verdict, it.judged.len(), it.flags.len()), (Verdict::Unknown, 0, 0));
     }
 }

@@ -1,6 +1,7 @@
 //! Which processes hold given sockets, from /proc/PID/fd. No judgement here.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use ops_core::host::Host;
@@ -9,6 +10,10 @@ use crate::facts::Owner;
 
 /// How much of a small file in /proc is read, in bytes.
 const ENOUGH: u64 = 64 * 1024;
+
+/// How many files of a process are looked at whatever was found: the usual limit of how many a
+/// process may have.
+const FIRST: usize = 1024;
 
 /// Who holds the sockets that were asked for.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -20,11 +25,13 @@ pub struct Found {
     pub unreadable: usize,
 }
 
-/// Looks into every process once for the sockets with these inodes.
+/// Looks into every process for the sockets with these inodes.
 ///
-/// It does not stop at the first holder: a socket can be held by several processes, systemd and the
-/// service it starts for one, and whoever judges must see them all. Threads with a table of files
-/// of their own are not looked into. Processes that vanish on the way are left out.
+/// The first files of every process are looked at, which for nearly all is every file, and not only
+/// until one holder is found: systemd and the service it starts can hold the same socket. What a
+/// process has beyond them is looked at only while a socket has no holder at all: among tens of
+/// thousands of connections nobody passes on what listens. Threads with a table of files of their
+/// own are not looked into. Processes that vanish on the way are left out.
 ///
 /// # Errors
 /// Why the processes of this machine could not be listed.
@@ -36,24 +43,52 @@ pub fn owners(host: &Host, inodes: &BTreeSet<u32>) -> Result<Found, String> {
     let names = host.names(Path::new("/proc")).map_err(|err| format!("/proc: {err}"))?;
     let mut pids: Vec<u32> = names.iter().filter_map(|it| it.to_str()?.parse().ok()).collect();
     pids.sort_unstable();
+    let mut large = Vec::new();
     for pid in pids {
-        let folder = PathBuf::from(format!("/proc/{pid}"));
-        let mut held = BTreeSet::new();
-        let looked = host.each_link(&folder.join("fd"), &mut |says| {
-            held.extend(inode(says).filter(|inode| inodes.contains(inode)));
-        });
-        if looked.is_err() && host.look(&folder).is_ok_and(|it| it.is_some()) {
-            found.unreadable += 1;
+        let seen = found.look(host, pid, inodes, |count, _| count == FIRST);
+        large.extend((seen == FIRST).then_some(pid));
+    }
+    for pid in large {
+        let is_missing = |inode: &&u32| !found.holders.contains_key(inode);
+        let missing: BTreeSet<u32> = inodes.iter().filter(is_missing).copied().collect();
+        if missing.is_empty() {
+            break;
         }
-        if held.is_empty() {
-            continue;
-        }
-        let Some(owner) = owner(host, pid, &folder) else { continue };
-        for inode in held {
-            found.holders.entry(inode).or_default().push(owner.clone());
-        }
+        found.look(host, pid, &missing, |_, held| held == missing.len());
     }
     Ok(found)
+}
+
+impl Found {
+    /// Looks at the files of one process until `is_enough` of how many were seen and how many of
+    /// the sockets were among them. Returns how many were seen.
+    fn look(
+        &mut self,
+        host: &Host,
+        pid: u32,
+        inodes: &BTreeSet<u32>,
+        is_enough: impl Fn(usize, usize) -> bool,
+    ) -> usize {
+        let folder = PathBuf::from(format!("/proc/{pid}"));
+        let (mut held, mut seen) = (BTreeSet::new(), 0);
+        let looked = host.each_link(&folder.join("fd"), &mut |says| {
+            held.extend(inode(says).filter(|inode| inodes.contains(inode)));
+            seen += 1;
+            let is_enough = is_enough(seen, held.len());
+            if is_enough { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        });
+        if looked.is_err() && host.look(&folder).is_ok_and(|it| it.is_some()) {
+            self.unreadable += 1;
+        }
+        if !held.is_empty()
+            && let Some(owner) = owner(host, pid, &folder)
+        {
+            for inode in held {
+                self.holders.entry(inode).or_default().push(owner.clone());
+            }
+        }
+        seen
+    }
 }
 
 /// `socket:[12345]`, as a link in /proc/PID/fd says.

@@ -2,6 +2,7 @@
 
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, Read, Write};
+use std::ops::ControlFlow;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::{ffi::OsString, fs};
@@ -175,13 +176,17 @@ impl Host {
         fs::read_link(path)
     }
 
-    /// Tells what every symbolic link in a folder says, in no order, cheaply for folders of very
-    /// many (/proc/PID/fd). Names that are no link, or vanish, are left out; so are those that say
-    /// more than 64 bytes.
+    /// Tells what every symbolic link in a folder says, in the folder's own order, until it is told
+    /// to break; cheaply, for folders of very many (/proc/PID/fd). Names that are no link, or
+    /// vanish, are left out; so are those that say more than 64 bytes.
     ///
     /// # Errors
     /// What the system says about the folder.
-    pub fn each_link(&self, folder: &Path, told: &mut dyn FnMut(&[u8])) -> io::Result<()> {
+    pub fn each_link(
+        &self,
+        folder: &Path,
+        told: &mut dyn FnMut(&[u8]) -> ControlFlow<()>,
+    ) -> io::Result<()> {
         use rustix::fs::{FileType, Mode, OFlags, RawDir, openat, readlinkat_raw};
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let folder = openat(rustix::fs::CWD, folder, flags, Mode::empty())?;
@@ -193,9 +198,12 @@ impl Host {
                 continue;
             }
             let mut says = [0; 65];
-            match readlinkat_raw(&folder, entry.file_name(), &mut says) {
-                Ok(length) if length < says.len() => told(says.get(..length).unwrap_or_default()),
-                _ => {}
+            let length = match readlinkat_raw(&folder, entry.file_name(), &mut says) {
+                Ok(length) if length < says.len() => length,
+                _ => continue,
+            };
+            if told(says.get(..length).unwrap_or_default()).is_break() {
+                break;
             }
         }
         Ok(())
@@ -416,10 +424,21 @@ mod tests {
         host.replace_file(&dir.path().join("file"), b"", 0o640).unwrap();
         host.make_dir(&dir.path().join("folder"), 0o750).unwrap();
         let mut told = std::collections::BTreeSet::new();
-        host.each_link(dir.path(), &mut |says| assert!(told.insert(says.to_vec()))).unwrap();
+        let mut tell = |says: &[u8]| {
+            assert!(told.insert(says.to_vec()));
+            ControlFlow::Continue(())
+        };
+        host.each_link(dir.path(), &mut tell).unwrap();
         let all = (0..1000).map(|number| format!("socket:[{number}]").into_bytes());
         assert!(told.into_iter().eq(all.collect::<std::collections::BTreeSet<_>>()));
-        assert!(host.each_link(&dir.path().join("file"), &mut |_| ()).is_err());
+        let mut count = 0;
+        let mut stop = |_: &[u8]| {
+            count += 1;
+            if count < 7 { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        };
+        assert!(host.each_link(&dir.path().join("file"), &mut stop).is_err());
+        host.each_link(dir.path(), &mut stop).unwrap();
+        assert_eq!(count, 7);
         assert_eq!(host.read_link(&dir.path().join("l7")).unwrap(), Path::new("socket:[7]"));
         assert!(host.read_link(&dir.path().join("file")).is_err());
     }
