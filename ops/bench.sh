@@ -37,12 +37,15 @@ while IFS= read -r package; do
   fi
 done <<<"$needs"
 
-echo "bench: building" >&2
-cargo build --release --bins --examples --quiet --manifest-path "$root/Cargo.toml" \
-  "${packages[@]}" || {
-  echo "bench: the binaries do not build" >&2
-  exit 69
-}
+# Without a package named, cargo would build them all.
+if [ "${#packages[@]}" -gt 0 ]; then
+  echo "bench: building" >&2
+  cargo build --release --bins --examples --quiet --manifest-path "$root/Cargo.toml" \
+    "${packages[@]}" || {
+    echo "bench: the binaries do not build" >&2
+    exit 69
+  }
+fi
 
 exec "${drive[@]}" --binaries "$target/release" --folder "${BENCH_DIR:-$root/target/bench}" \
   --out "$root/target/bench/bench.json" "$@"

@@ -35,15 +35,17 @@ need_packages shellcheck:shellcheck cc:gcc git:git python3:python3
 if [ "$lint_only" = no ]; then
   need_packages c++:g++ ssh-keygen:openssh-client systemd-analyze:systemd strace:strace \
     faketime:faketime openssl:openssl npm:npm unshare:util-linux \
-    dbus-daemon:dbus-daemon gnome-keyring-daemon:gnome-keyring
+    dbus-daemon:dbus-daemon gnome-keyring-daemon:gnome-keyring \
+    debootstrap:debootstrap systemd-nspawn:systemd-container ip:iproute2 wget:wget
 fi
 
 say "formatting"
 cargo fmt --check
 
 say "shellcheck"
-# The hook and CI scripts have no ending.
-git ls-files -co --exclude-standard -- '*.sh' .githooks .ci | xargs shellcheck -x
+# The hook and CI scripts, and the stand-in for tailscale, have no ending.
+git ls-files -co --exclude-standard -- '*.sh' .githooks .ci tests/booted/scripts/files/usr/bin |
+  xargs shellcheck -x
 
 say "clippy"
 cargo clippy --workspace --all-targets -- -D warnings

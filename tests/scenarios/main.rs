@@ -17,4 +17,5 @@ mod memory;
 mod one_at_a_time;
 mod racing_links;
 mod restless_clients;
+mod rotation;
 mod version_two;

@@ -72,6 +72,11 @@ impl Bridge {
         bridge
     }
 
+    /// The folder that holds everything: configs/, secrets/, the root, the home.
+    pub fn base(&self) -> &Path {
+        &self.base
+    }
+
     /// Writes the policy anew: the shipped one with these changes.
     pub fn set_policy(&self, policy: impl FnOnce(&mut Value)) {
         let shipped: Settings = config::load(&Host::real(), &Source::Shipped).unwrap();

@@ -19,7 +19,8 @@ pub struct Ran {
 }
 
 impl Ran {
-    pub(crate) fn of(mut command: Command) -> Self {
+    /// Runs a command to its end.
+    pub fn of(mut command: Command) -> Self {
         let output = command.stdin(Stdio::null()).output().unwrap();
         Self {
             code: exited(output.status),
@@ -54,7 +55,8 @@ pub struct Watch {
 }
 
 impl Watch {
-    pub(crate) fn of(mut command: Command) -> Self {
+    /// Starts a command.
+    pub fn of(mut command: Command) -> Self {
         let child = command.stdin(Stdio::null()).stdout(Stdio::null()).spawn().unwrap();
         Self { child }
     }

@@ -1,29 +1,20 @@
-//! Writes the report and hands it to `notify`.
+//! Writes the report and hands it to the spool of alerts.
 
 use std::io;
 use std::path::{Path, PathBuf};
 
 use bridge::layout::Root;
+use ops_core::alert::raise;
 use ops_core::cli::Context;
-use ops_core::config::Source;
 use ops_core::failure::{Exit, Failure, OrFail};
-use ops_core::host::{Exec, Host, Kind};
+use ops_core::host::Host;
 
 use crate::documents::Summary;
 use crate::markdown;
+use crate::told;
 
 /// How many reports one second may see before something is wrong.
 const TRIES: u32 = 100;
-
-/// What of the environment `notify` needs to find its own configuration, state and secrets.
-const PASSED_ON: &[&str] = &[
-    "HOME",
-    "XDG_STATE_HOME",
-    "AIOPS_CONFIGS",
-    "AIOPS_SECRETS_DIR",
-    "AIOPS_TRIGGER",
-    "CREDENTIALS_DIRECTORY",
-];
 
 /// Writes summaries/`<stamp>`.json and .md beside it, replacing nothing; returns the latter.
 pub(crate) fn write(
@@ -58,48 +49,22 @@ pub(crate) fn write(
         .because(format!("{TRIES} reports of {stamp} are there")))
 }
 
-/// Sends the report. Exit 69, saying where the report is, when that is not possible.
+/// Hands the report to the spool of alerts and starts `notify flush`, which delivers it; where that
+/// cannot be started, the flush timer does.
+///
+/// # Errors
+/// Exit 69, saying where the report is, when the spool cannot be written.
 pub(crate) fn notify(context: &Context, summary: &Summary, written: &Path) -> Result<(), Failure> {
-    let host = &context.host;
-    let fail = |why: String, hint: &str| {
-        let doing = format!("send the report (it was written: {})", written.display());
-        Failure::new(Exit::Unavailable, doing).because(why).hint(hint)
-    };
-    let Some(program) = on_path(host, "notify") else {
-        let hint = "install `notify` beside the other binaries, or leave --notify out";
-        return Err(fail("`notify` is not on PATH".to_owned(), hint));
-    };
-    let title = format!(
-        "bridge: {} event{}, {}",
-        summary.events,
-        if summary.events == 1 { "" } else { "s" },
-        if summary.chain.ok { "audit log ok" } else { "AUDIT LOG BROKEN" }
-    );
-    let words = ["send", "--title", &title, "--message", "-", "--check", "bridge.report"];
-    let mut exec = Exec::new(program, words);
-    exec.input = context.clean(&markdown::render(summary)).into_bytes();
-    for name in PASSED_ON {
-        exec.env.extend(host.env(name).map(|value| ((*name).into(), value.into())));
+    let alert = told::alert(summary, written);
+    match raise(context, "bridge-report", &alert) {
+        Ok(true) => Ok(()),
+        Ok(false) => {
+            context.say("the alert is spooled; `notify` is not here, so the flush timer sends it");
+            Ok(())
+        }
+        Err(failure) => {
+            let doing = format!("send the report (it was written: {})", written.display());
+            Err(Failure::new(Exit::Unavailable, doing).because(failure))
+        }
     }
-    exec.env.insert("AIOPS_HOME".into(), context.home.clone().into());
-    if let Source::Folder(folder) = &context.configs {
-        exec.env.insert("AIOPS_CONFIGS".into(), folder.clone().into());
-    }
-    let hint = "try `notify send` by hand";
-    let finished = host.run(&exec).map_err(|err| fail(format!("notify: {err}"), hint))?;
-    if finished.success() {
-        return Ok(());
-    }
-    let said = String::from_utf8_lossy(&finished.stderr).trim().to_owned();
-    Err(fail(format!("notify ended with {:?}: {said}", finished.ending), hint))
-}
-
-/// The program of this name that a shell would start.
-fn on_path(host: &Host, name: &str) -> Option<PathBuf> {
-    let is_program = |path: &PathBuf| {
-        let entry = host.resolve(path).and_then(|path| host.look(&path)).ok().flatten();
-        entry.is_some_and(|it| it.kind == Kind::File && it.mode & 0o111 != 0)
-    };
-    let folders = std::env::split_paths(host.env("PATH")?);
-    folders.filter(|folder| folder.is_absolute()).map(|folder| folder.join(name)).find(is_program)
 }

@@ -38,7 +38,7 @@ pub struct Args {
     #[arg(long, value_name = "WHEN")]
     pub until: Option<Moment>,
 
-    /// Send the report with `notify` too
+    /// Alert the operator too: into the spool, `notify flush` delivers
     #[arg(long)]
     pub notify: bool,
 }

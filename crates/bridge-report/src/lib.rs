@@ -9,6 +9,7 @@ pub mod documents;
 mod markdown;
 mod observe;
 mod period;
+mod told;
 
 use ops_core::cli::Context;
 use ops_core::failure::{Exit, Failure};

@@ -8,6 +8,7 @@ use std::process::Command;
 use bridge::audit::{self, Entry, GENESIS};
 use bridge::reason::Reason;
 use bridge_report::documents::Summary;
+use ops_core::alert::{self, Severity, Spooled};
 use ops_core::host::Host;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -95,9 +96,19 @@ impl Machine {
         fs::write(path, text).unwrap();
     }
 
+    /// The same with a copy of the binary of its own, away from the built `notify` beside it.
+    fn alone(self) -> Self {
+        let (built, own) = (env!("CARGO_BIN_EXE_bridge-report"), self.path("bin/bridge-report"));
+        // A copy may still be open for writing in a child that another test forks just now.
+        fs::hard_link(built, &own).or_else(|_| fs::copy(built, &own).map(drop)).unwrap();
+        self
+    }
+
     fn run(&self, line: &str) -> Said {
         let path = format!("{}:/usr/bin:/bin", self.path("bin").display());
-        let output = Command::new(env!("CARGO_BIN_EXE_bridge-report"))
+        let own = self.path("bin/bridge-report");
+        let built = PathBuf::from(env!("CARGO_BIN_EXE_bridge-report"));
+        let output = Command::new(if own.exists() { own } else { built })
             .env_clear()
             .env("PATH", path)
             .env("HOME", self.path("home"))
@@ -238,50 +249,70 @@ fn wrong_calls_and_a_missing_root_write_nothing() {
     assert_eq!(machine.summaries(), [""; 0].map(PathBuf::from));
 }
 
-#[test]
-fn without_notify_on_path_the_report_is_written_and_the_answer_is_a_69() {
-    let machine = Machine::with_evidence();
-    let said = machine.run("--notify");
-    assert_eq!((said.code, said.out.as_str()), (69, ""), "{said:?}");
-    assert!(said.err.contains("it was written: ") && said.err.contains("not on PATH"), "{said:?}");
-    assert_eq!(machine.summaries().len(), 2);
+/// The alerts in the spool.
+fn spooled(machine: &Machine) -> Vec<Spooled> {
+    let Ok(list) = fs::read_dir(alert::spool(&machine.path("state"))) else { return vec![] };
+    list.map(|it| serde_json::from_slice(&fs::read(it.unwrap().path()).unwrap()).unwrap()).collect()
 }
 
 /// Puts a `notify` on PATH that writes down how it was called.
-fn fake_notify(machine: &Machine, code: i32) {
+fn fake_notify(machine: &Machine) {
     use std::os::unix::fs::PermissionsExt;
     let folder = machine.dir.path().display().to_string();
     let script = format!(
-        "#!/bin/sh\nprintf '%s\\n' \"$@\" > {folder}/argv\nenv > {folder}/env\ncat > {folder}/message\necho sorry >&2\nexit {code}\n"
+        "#!/bin/sh\nenv > {folder}/env\necho \"$@\" > {folder}/argv.new\nmv {folder}/argv.new {folder}/argv\n"
     );
     machine.put("bin/notify", &script);
     fs::set_permissions(machine.path("bin/notify"), fs::Permissions::from_mode(0o755)).unwrap();
 }
 
 #[test]
-fn notify_gets_the_report_on_its_standard_input() {
-    let machine = Machine::with_evidence();
-    fake_notify(&machine, 0);
+fn the_report_goes_into_the_spool_and_notify_flush_is_started() {
+    let machine = Machine::with_evidence().alone();
+    fake_notify(&machine);
     let said = machine.run("--notify");
     assert_eq!(said.code, 0, "{said:?}");
-    let argv = fs::read_to_string(machine.path("argv")).unwrap();
-    let want =
-        "send\n--title\nbridge: 2 events, audit log ok\n--message\n-\n--check\nbridge.report\n";
-    assert_eq!(argv, want);
-    assert_eq!(fs::read_to_string(machine.path("message")).unwrap(), said.out);
+    let end = std::time::Instant::now() + std::time::Duration::from_secs(10);
+    while !machine.path("argv").exists() {
+        assert!(std::time::Instant::now() < end, "notify was not started");
+        std::thread::yield_now();
+    }
+    assert_eq!(fs::read_to_string(machine.path("argv")).unwrap(), "flush --quiet\n");
     let env = fs::read_to_string(machine.path("env")).unwrap();
     assert!(env.contains(&format!("AIOPS_HOME={}\n", machine.path("state").display())), "{env}");
+    let [spooled] = spooled(&machine).try_into().unwrap();
+    assert_eq!(
+        (spooled.raised_by.as_str(), spooled.alert.severity),
+        ("bridge-report", Severity::Info)
+    );
+    assert_eq!(spooled.alert.check.as_deref(), Some("bridge.report"));
+    assert_eq!(spooled.alert.title, "bridge: 2 events, audit log ok");
+    let [_, text] = machine.summaries().try_into().unwrap();
+    assert!(spooled.alert.message.ends_with(text.to_str().unwrap()), "{spooled:?}");
 }
 
 #[test]
-fn a_failing_notify_is_a_69_but_never_hides_a_broken_chain() {
-    let machine = Machine::with_evidence();
-    fake_notify(&machine, 3);
+fn without_notify_the_alert_waits_in_the_spool() {
+    let machine = Machine::with_evidence().alone();
+    let said = machine.run("--notify");
+    assert_eq!(said.code, 0, "{said:?}");
+    assert!(said.err.contains("the flush timer sends it"), "{said:?}");
+    assert_eq!(spooled(&machine).len(), 1);
+}
+
+#[test]
+fn a_spool_that_cannot_be_written_is_a_69_but_never_hides_a_broken_chain() {
+    let machine = Machine::with_evidence().alone();
+    machine.put("state/state", "in the way");
     let said = machine.run("--notify");
     assert_eq!((said.code, said.out.as_str()), (69, ""), "{said:?}");
-    assert!(said.err.contains("Code(3): sorry"), "{said:?}");
+    assert!(said.err.contains("it was written: "), "{said:?}");
+    assert_eq!(machine.summaries().len(), 2);
     fs::write(machine.path("root/logs/bridge.log"), "x\n").unwrap();
     let said = machine.run("--notify --quiet");
     assert_eq!(said.code, 1, "{said:?}");
-    assert!(said.out.contains("chain is broken") && said.err.contains("Code(3)"), "{said:?}");
+    assert!(
+        said.out.contains("chain is broken") && said.err.contains("it was written"),
+        "{said:?}"
+    );
 }

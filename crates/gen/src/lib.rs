@@ -6,6 +6,8 @@ use bridge_exec::documents as exec;
 use bridge_report::documents as report;
 use bridge_submit::documents as submit;
 use clap::{Command, CommandFactory};
+use key::documents as keys;
+use notify::documents as told;
 use schemars::{Schema, schema_for};
 
 /// Every schema that is checked in: file name below configs/schemas/, and the schema.
@@ -34,8 +36,25 @@ pub fn schemas() -> Vec<(&'static str, Schema)> {
         ("doctor.report.schema.json", schema_for!(doctor::Report)),
         ("facts.schema.json", schema_for!(host_facts::Facts)),
         ("alert.schema.json", schema_for!(ops_core::alert::Spooled)),
+        ("key.audit.schema.json", schema_for!(key::audit::Entry)),
+        ("key.deleted.schema.json", schema_for!(keys::Deletion)),
+        ("key.doctor.schema.json", schema_for!(keys::Examination)),
+        ("key.list.schema.json", schema_for!(keys::Listing)),
+        ("key.migrated.schema.json", schema_for!(keys::Migrated)),
+        ("key.rotation.schema.json", schema_for!(keys::Rotated)),
+        ("key.scan.schema.json", schema_for!(keys::Scanned)),
+        ("key.source.schema.json", schema_for!(keys::Origin)),
+        ("key.status.schema.json", schema_for!(keys::Status)),
+        ("key.stored.schema.json", schema_for!(keys::Stored)),
         ("key_rotation.schema.json", schema_for!(secrets::rotation::Rotation)),
         ("keys.schema.json", schema_for!(secrets::Registry)),
+        ("notify.schema.json", schema_for!(notify::settings::Settings)),
+        ("notify.sent.schema.json", schema_for!(told::Sent)),
+        ("notify.dry_run.schema.json", schema_for!(told::DryRun)),
+        ("notify.flushed.schema.json", schema_for!(told::Flushed)),
+        ("notify.status.schema.json", schema_for!(told::Standing)),
+        ("notify.sms.schema.json", schema_for!(told::SmsPoll)),
+        ("alert_delivery.schema.json", schema_for!(notify::channels::AlertDelivery)),
         ("run.schema.json", schema_for!(ops_core::record::Run)),
     ]
 }
@@ -48,5 +67,7 @@ pub fn commands() -> Vec<Command> {
         bridge_report::args::Args::command(),
         bridge_submit::args::Args::command(),
         doctor::args::Args::command(),
+        key::args::Args::command(),
+        notify::args::Args::command(),
     ]
 }

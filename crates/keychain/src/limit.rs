@@ -28,6 +28,16 @@ impl From<Trouble> for Answer {
     }
 }
 
+impl Trouble {
+    /// What a deletion came to: where there is no keychain, nothing was there.
+    pub(crate) fn on_delete(self) -> Change {
+        match self {
+            Self::Absent(_) => Change::Nothing,
+            other => other.into(),
+        }
+    }
+}
+
 impl From<Trouble> for Change {
     fn from(trouble: Trouble) -> Self {
         match trouble {

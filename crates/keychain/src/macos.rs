@@ -85,7 +85,7 @@ impl Keychain for LoginKeychain {
             }
             Ok(change)
         })
-        .unwrap_or_else(Change::from)
+        .unwrap_or_else(Trouble::on_delete)
     }
 }
 

@@ -101,6 +101,6 @@ impl Keychain for SecretService {
     fn delete(&self, account: &str) -> Change {
         let account = account.to_owned();
         self.ask(async move |service| steps::delete(service, &account).await)
-            .unwrap_or_else(Change::from)
+            .unwrap_or_else(Trouble::on_delete)
     }
 }

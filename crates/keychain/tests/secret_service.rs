@@ -118,7 +118,7 @@ fn a_locked_collection_is_reported_left_alone_and_never_opens_a_dialog() {
 }
 
 #[test]
-fn without_a_bus_there_is_no_keychain_and_it_costs_nothing() {
+fn without_a_bus_there_is_no_keychain() {
     let folder = tempfile::tempdir().unwrap();
     let gone = folder.path().join("gone");
     drop(UnixListener::bind(&gone).unwrap());
@@ -133,17 +133,10 @@ fn without_a_bus_there_is_no_keychain_and_it_costs_nothing() {
         vec![("XDG_RUNTIME_DIR", runtime)],
     ] {
         let keychain = nowhere(&env);
-        let best = (0..20)
-            .map(|_| {
-                let began = Instant::now();
-                let answer = keychain.get("EXAMPLE_KEY");
-                assert!(matches!(answer, Answer::Absent(_)), "{env:?}: {answer:?}");
-                began.elapsed()
-            })
-            .min();
-        assert!(best < Some(Duration::from_millis(1)), "{env:?}: {best:?}");
+        let answer = keychain.get("EXAMPLE_KEY");
+        assert!(matches!(answer, Answer::Absent(_)), "{env:?}: {answer:?}");
         refused(&keychain.set("EXAMPLE_KEY", b"x"));
-        refused(&keychain.delete("EXAMPLE_KEY"));
+        assert_eq!(keychain.delete("EXAMPLE_KEY"), Change::Nothing);
     }
 }
 

@@ -1,5 +1,4 @@
 //! The frame around every command: parse, record, run, print, choose the exit code.
-#![expect(clippy::print_stderr, reason = "failures are told to people here and nowhere else")]
 
 use std::io::{self, Write};
 use std::panic::{self, AssertUnwindSafe};
@@ -11,7 +10,7 @@ use clap::{Args, Parser};
 
 use crate::config;
 use crate::failure::{Exit, Failure};
-use crate::host::Host;
+use crate::host::{Host, Replacement};
 use crate::progress::Progress;
 use crate::record::{Open, Run, Status};
 use crate::redact::Redactor;
@@ -51,6 +50,21 @@ pub trait Command: Parser {
 
     /// What a run record calls this call; `None` for a pure look-up, which leaves none.
     fn action(&self) -> Option<String>;
+
+    /// What is told of a wrong command line, and the code it ends with.
+    fn misused(error: clap::Error) -> (clap::Error, Exit) {
+        (error, Exit::Usage)
+    }
+
+    /// The command line as the run record holds it; what may be a secret does not belong there.
+    fn recorded(&self, argv: Vec<String>) -> Vec<String> {
+        argv
+    }
+
+    /// The code that this call ends with when an outcome calls for `exit`.
+    fn code(&self, exit: Exit) -> Exit {
+        exit
+    }
 
     /// Does the work.
     ///
@@ -116,7 +130,7 @@ impl Context {
     pub fn tell(&self, level: u8, text: &str) {
         if self.verbosity >= level {
             for line in self.clean(text).lines() {
-                eprintln!("{}: {line}", self.name);
+                complain(&format!("{}: {line}", self.name));
             }
         }
     }
@@ -126,21 +140,33 @@ impl Context {
 pub fn main<C: Command>() -> ExitCode {
     let host = Host::real();
     host.forbid_core_dumps();
-    let command = C::parse();
+    let command = match C::try_parse() {
+        Ok(command) => command,
+        Err(asked) if asked.exit_code() == 0 => {
+            // Help and version; a reader that closed the pipe has seen enough.
+            let _unread = asked.print().is_err();
+            return ExitCode::SUCCESS;
+        }
+        Err(error) => {
+            let (error, exit) = C::misused(error);
+            let _unread = error.print().is_err();
+            return exit.into();
+        }
+    };
     let context = match Context::new(C::NAME, host, command.common()) {
         Ok(context) => context,
         Err(failure) => {
             explain(C::NAME, &failure, str::to_owned);
-            return failure.exit.into();
+            return command.code(failure.exit).into();
         }
     };
     silence_panics(C::NAME);
-    framed(&command, &context).into()
+    command.code(framed(&command, &context)).into()
 }
 
 /// Records, runs and reports one call; returns the code it ends with.
 fn framed<C: Command>(command: &C, context: &Context) -> Exit {
-    let record = match command.action().map(|action| open_record::<C>(context, action)) {
+    let mut record = match command.action().map(|action| open_record(command, context, action)) {
         Some(Err(failure)) => {
             explain(C::NAME, &failure, |line| context.clean(line));
             return failure.exit;
@@ -148,18 +174,22 @@ fn framed<C: Command>(command: &C, context: &Context) -> Exit {
         Some(Ok(record)) => Some(record),
         None => None,
     };
-    let outcome =
-        panic::catch_unwind(AssertUnwindSafe(|| command.run(context))).unwrap_or_else(|_| {
+    let mut outcome = panic::catch_unwind(AssertUnwindSafe(|| command.run(context)))
+        .unwrap_or_else(|_| {
             Err(Failure::new(Exit::Internal, "go on: this is a bug, please report it"))
         });
+    if let Some(program) = outcome.as_ref().ok().and_then(|report| report.becomes()) {
+        outcome = Err(replace(context, record.as_mut(), program));
+    }
     let mut exit = match &outcome {
         Ok(report) => report.exit(),
         Err(failure) => failure.exit,
     };
-    if let Some(record) = record {
+    if let Some(record) = &mut record {
         let error = outcome.as_ref().err().map(|failure| context.clean(&failure.to_string()));
-        if let Err(err) = record.end(&context.host, status(&outcome), exit, error) {
-            eprintln!("{}: cannot close the run record: {err}", C::NAME);
+        let code = command.code(exit);
+        if let Err(err) = record.end(&context.host, status(&outcome), code, error) {
+            complain(&format!("{}: cannot close the run record: {err}", C::NAME));
             exit = exit.or(Exit::Unavailable);
         }
     }
@@ -170,6 +200,24 @@ fn framed<C: Command>(command: &C, context: &Context) -> Exit {
             exit
         }
     }
+}
+
+/// Becomes another program, or says why not.
+fn replace(context: &Context, record: Option<&mut Open>, program: &Replacement) -> Failure {
+    let name = program.program.to_string_lossy();
+    let doing = || format!("run {name}");
+    if let Some(record) = record {
+        record.step(format!("became {name}: from then on its own run, with its own exit code"));
+        if let Err(err) = record.end(&context.host, Status::Success, Exit::Ok, None) {
+            return Failure::new(Exit::WrapperFailed, doing()).because(err);
+        }
+    }
+    let err = context.host.become_program(program);
+    let exit = match err.kind() {
+        io::ErrorKind::NotFound => Exit::NotFound,
+        _ => Exit::CannotRun,
+    };
+    Failure::new(exit, doing()).because(err)
 }
 
 fn status(outcome: &Result<Box<dyn Report>, Failure>) -> Status {
@@ -190,7 +238,7 @@ fn finish(name: &str, context: &Context, json: bool, report: &dyn Report, exit: 
     match print(context, json, report) {
         Ok(()) => exit,
         Err(err) => {
-            eprintln!("{name}: cannot write the report: {err}");
+            complain(&format!("{name}: cannot write the report: {err}"));
             exit.or(Exit::Unavailable)
         }
     }
@@ -212,9 +260,15 @@ fn print(context: &Context, json: bool, report: &dyn Report) -> io::Result<()> {
     out.flush()
 }
 
+/// Writes a line to standard error. Where nobody can read it (a full disk, a closed pipe) that is no
+/// reason to end otherwise than without it.
+fn complain(line: &str) {
+    let _unheard = writeln!(io::stderr(), "{line}").is_err();
+}
+
 fn explain(name: &str, failure: &Failure, clean: impl Fn(&str) -> String) {
     for line in failure.lines() {
-        eprintln!("{name}: {}", clean(&line));
+        complain(&format!("{name}: {}", clean(&line)));
     }
 }
 
@@ -225,12 +279,16 @@ fn silence_panics(name: &'static str) {
             verbose(info);
         } else {
             let place = info.location().map(ToString::to_string).unwrap_or_default();
-            eprintln!("{name}: internal error at {place} (AIOPS_BACKTRACE=1 shows more)");
+            complain(&format!("{name}: internal error at {place} (AIOPS_BACKTRACE=1 shows more)"));
         }
     }));
 }
 
-fn open_record<C: Command>(context: &Context, action: String) -> Result<Open, Failure> {
+fn open_record<C: Command>(
+    command: &C,
+    context: &Context,
+    action: String,
+) -> Result<Open, Failure> {
     let trigger = context.host.env("AIOPS_TRIGGER").and_then(|it| it.to_str()).unwrap_or("cli");
     let known = ["console", "timer", "hook", "cli", "sms", "api"];
     let run = Run {
@@ -242,7 +300,7 @@ fn open_record<C: Command>(context: &Context, action: String) -> Result<Open, Fa
         actor: format!("uid:{}", context.host.user()),
         host: context.host.name(),
         trigger: if known.contains(&trigger) { trigger.into() } else { "cli".into() },
-        argv: context.host.argv().iter().map(|arg| context.clean(arg)).collect(),
+        argv: command.recorded(context.host.argv()).iter().map(|arg| context.clean(arg)).collect(),
         pid: std::process::id(),
         started_at: String::new(),
         finished_at: None,

@@ -98,7 +98,10 @@ pub fn load<S: Settings>(host: &Host, source: &Source) -> Result<S, Failure> {
         ))
     };
     let document = yaml(&text).map_err(|why| refuse(vec![violation(&name, "", why)]))?;
-    let violations = validate(&name, S::SCHEMA, &document)?;
+    // A test holds the shipped text to its schema; compiling that again would cost every call more
+    // than all else it does.
+    let violations =
+        if text == S::SHIPPED { vec![] } else { validate(&name, S::SCHEMA, &document)? };
     if !violations.is_empty() {
         return Err(refuse(violations));
     }

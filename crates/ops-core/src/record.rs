@@ -95,12 +95,17 @@ impl Open {
         Ok(open)
     }
 
+    /// Names a step that was taken; it is written with the final record.
+    pub fn step(&mut self, step: String) {
+        self.run.steps.push(step);
+    }
+
     /// Writes the final record.
     ///
     /// # Errors
     /// What the system says.
     pub fn end(
-        mut self,
+        &mut self,
         host: &Host,
         status: Status,
         exit: Exit,

@@ -94,8 +94,11 @@ impl Redactor {
     /// Returns what is to be masked in a piece of text without masks: ordered, apart, on character
     /// boundaries.
     fn spans(&self, piece: &str) -> Vec<Range<usize>> {
-        let mut spans: Vec<_> =
-            key_shapes::any().find_iter(piece).map(|found| found.range()).collect();
+        let mut spans: Vec<_> = if key_shapes::may_hold(piece) {
+            key_shapes::any().find_iter(piece).map(|found| found.range()).collect()
+        } else {
+            vec![]
+        };
         match self.search.get_or_init(|| Search::new(&self.known)) {
             Some(search) => search.find(piece, &mut spans),
             // Secrets that cannot be searched for could be anywhere.

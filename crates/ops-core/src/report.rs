@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use serde_json::Value;
 
 use crate::failure::Exit;
+use crate::host::Replacement;
 
 /// What one run has to say: one value, two renderings, one exit code.
 ///
@@ -23,5 +24,11 @@ pub trait Report {
     /// what they sign: one masked byte would spoil them. Whoever says so keeps secrets out itself.
     fn is_exact(&self) -> bool {
         false
+    }
+
+    /// The program that this process becomes instead of printing anything. The run record is closed
+    /// before that: what the program does is its own.
+    fn becomes(&self) -> Option<&Replacement> {
+        None
     }
 }

@@ -28,6 +28,12 @@ pub enum Exit {
     NotPermitted = 77,
     /// A configuration file is missing or wrong.
     Config = 78,
+    /// `key exec` could not start its program, for whatever reason of its own.
+    WrapperFailed = 125,
+    /// The program that `key exec` should become cannot be run.
+    CannotRun = 126,
+    /// The program that `key exec` should become is not there.
+    NotFound = 127,
 }
 
 impl Exit {
@@ -43,6 +49,9 @@ impl Exit {
         (Self::TryLater, "another instance holds the lock, or rate limited", "retry"),
         (Self::NotPermitted, "a needed secret is missing or unusable", "provide it"),
         (Self::Config, "configuration invalid or missing", "mend the file"),
+        (Self::WrapperFailed, "`key exec` failed before its program ran", "read what it says"),
+        (Self::CannotRun, "`key exec`: the program cannot be run", "mend the call"),
+        (Self::NotFound, "`key exec`: the program is not there", "mend the call"),
     ];
 
     /// Returns `other` instead of `Ok`, and keeps anything else.
@@ -136,7 +145,7 @@ mod tests {
     #[test]
     fn the_table_lists_every_code_once_and_the_documentation_shows_it() {
         let codes: Vec<u8> = Exit::TABLE.iter().map(|row| row.0.code()).collect();
-        assert_eq!(codes, [0, 1, 2, 6, 65, 69, 70, 75, 77, 78]);
+        assert_eq!(codes, [0, 1, 2, 6, 65, 69, 70, 75, 77, 78, 125, 126, 127]);
         let docs = include_str!("../../../docs/exit-codes.md");
         for (exit, meaning, action) in Exit::TABLE {
             let row = format!("| {} | {meaning} | {action} |", exit.code());

@@ -7,8 +7,10 @@ mod ends;
 mod files;
 mod lock;
 mod process;
+mod replace;
 mod run_bits;
 mod stop;
+mod terminal;
 mod wait;
 #[cfg(target_os = "linux")]
 mod watch;
@@ -26,6 +28,7 @@ pub use ends::Space;
 pub use files::{Entry, Kind};
 pub use lock::{Busy, Lock};
 pub use process::{Ending, Exec, Finished};
+pub use replace::Replacement;
 pub use stop::Stop;
 #[cfg(target_os = "linux")]
 pub use watch::{Watcher, Woken};
@@ -115,12 +118,19 @@ impl Host {
         rustix::process::geteuid().as_raw()
     }
 
-    /// Forbids core dumps, which could hold secrets.
+    /// Forbids core dumps, which could hold secrets, and other users' processes of the same kind a
+    /// look into this one's memory. A limit alone is not enough: the kernel ignores it where dumps
+    /// go to a program.
     pub fn forbid_core_dumps(&self) {
         use rustix::process::{Resource, Rlimit, setrlimit};
         let none = Rlimit { current: Some(0), maximum: Some(0) };
         // Lowering a limit cannot be refused; where it is, there is nothing better to do.
         let _refused = setrlimit(Resource::Core, none).is_err();
+        #[cfg(target_os = "linux")]
+        {
+            use rustix::process::{DumpableBehavior, set_dumpable_behavior};
+            let _refused = set_dumpable_behavior(DumpableBehavior::NotDumpable).is_err();
+        }
     }
 
     /// Random bytes from the kernel.

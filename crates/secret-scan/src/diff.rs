@@ -48,7 +48,7 @@ pub(crate) fn scan(rules: &Rules, diff: &[u8]) -> DiffScan {
         let text = line.strip_suffix(b"\n").unwrap_or(line);
         let in_hunk = state.left != (0, 0);
         let was_old_name = std::mem::take(&mut state.after_old_name);
-        if !in_hunk && was_old_name && text.starts_with(b"+++ ") {
+        if was_old_name && text.starts_with(b"+++ ") {
             state.flush(rules, &mut scan);
             state.path = new_name(&text[4..]).or_else(|| state.named.clone());
             state.judge_name(rules, &text[4..], &mut scan);
@@ -130,19 +130,19 @@ fn hunk_header(text: &[u8]) -> Option<(usize, usize, (u64, u64))> {
         return None;
     }
     let ranges = std::str::from_utf8(text.split(|&byte| byte == b'@').nth(ats)?).ok()?;
-    let (mut old, mut sides, mut new) = (0_u64, 0, None);
+    let (mut old, mut new) = (0_u64, None);
     for range in ranges.split_ascii_whitespace() {
         let (sign, numbers) = range.split_at_checked(1)?;
         let (start, count) = numbers.split_once(',').unwrap_or((numbers, "1"));
         let (start, count): (usize, u64) = (start.parse().ok()?, count.parse().ok()?);
         match sign {
-            "-" => (old, sides) = (old.saturating_add(count), sides + 1),
+            "-" => old = old.saturating_add(count),
             "+" => new = Some((start, count)),
             _ => return None,
         }
     }
     let (start, count) = new?;
-    (sides == ats - 1).then_some((sides, start, (old, count)))
+    Some((ats - 1, start, (old, count)))
 }
 
 /// Returns the name in a `+++` line; none for `/dev/null`.

@@ -26,7 +26,7 @@ const LINE_SEEN: usize = 1024;
 pub(crate) struct Part<'a> {
     pub(crate) path: Option<&'a Path>,
     pub(crate) text: &'a [u8],
-    /// Where matches must start to be told; the rest is there for what lies around them.
+    /// Where secrets must start to be told; the rest is there for what lies around them.
     pub(crate) own: Range<usize>,
     /// Where in the whole the part starts.
     pub(crate) origin: Place,
@@ -113,7 +113,7 @@ fn try_rule(
         for captures in regex.regex().captures_iter(input) {
             let Some(matched) = captures.get_match().map(|it| it.range()) else { continue };
             let secret = secret(rule, &captures, &matched);
-            if part.own.contains(&matched.start) && is_likely(rule, &part.text[secret.clone()]) {
+            if part.own.contains(&secret.start) && is_likely(rule, &part.text[secret.clone()]) {
                 hits.push(Hit { secret, matched, rule: at });
             }
         }

@@ -14,7 +14,7 @@ use ops_host::host::{Host, Kind};
 use crate::Rules;
 use crate::finding::Finding;
 use crate::ignore::Ignored;
-use crate::stream::{self, Outcome, WINDOW};
+use crate::stream::{self, Outcome, WINDOWS};
 use crate::text::scan_path;
 
 /// The file of findings that were judged before.
@@ -189,7 +189,7 @@ fn scan_file(
     if entry.size > limits.largest_file {
         return Ok(None);
     }
-    stream::scan(rules, Some(&target.name), &mut file, WINDOW).map(Some)
+    stream::scan(rules, Some(&target.name), &mut file, WINDOWS).map(Some)
 }
 
 fn note(walk: &mut Walk, target: &Target, outcome: io::Result<Option<Outcome>>) {

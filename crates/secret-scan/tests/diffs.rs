@@ -1,5 +1,8 @@
 //! Diffs: what they add is scanned, whatever else they say.
 
+use std::path::Path;
+
+use proptest::prelude::*;
 use secret_scan::{DiffScan, Rules};
 
 /// A token as it would be, put together at run time.
@@ -99,4 +102,18 @@ fn files_without_a_shown_content_are_named() {
     assert_eq!(scan.binary, ["a.bin", "b.bin", "k.p12"].map(std::path::PathBuf::from));
     assert_eq!(scan.findings.len(), 1);
     assert_eq!(scan.findings[0].rule, "pkcs12-file");
+}
+
+proptest! {
+    #[test]
+    fn a_diff_that_creates_a_file_is_told_what_the_file_is_told(
+        lines in prop::collection::vec("(\\+|-| |@@ |--- |diff --git |)(api_key = \"K\"|K|a|)(\r|)", 0..12),
+    ) {
+        let text = lines.join("\n").replace('K', &token());
+        let count = text.split_inclusive('\n').count();
+        let added: String = text.split_inclusive('\n').flat_map(|line| ["+", line]).collect();
+        let diff = format!("--- /dev/null\n+++ b/file\n@@ -0,0 +1,{count} @@\n{added}");
+        let told = Rules::shipped().scan_text(Some(Path::new("file")), text.as_bytes());
+        prop_assert_eq!(scan(&diff).findings, told);
+    }
 }

@@ -94,7 +94,11 @@ pub enum Generate {
 #[serde(deny_unknown_fields, rename_all = "camelCase", tag = "kind")]
 pub enum Check {
     /// Nobody to ask: its text is looked at.
-    Local,
+    Local {
+        /// What the text should be.
+        #[serde(default)]
+        expect: Expect,
+    },
     /// `GET <apiBase><path>` with the secret as bearer token.
     #[serde(rename_all = "camelCase")]
     Bearer {
@@ -129,6 +133,23 @@ pub enum Check {
         /// Port; TLS from the first byte.
         port: u16,
     },
+}
+
+/// What the text of a secret should be that nobody else can judge.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Expect {
+    /// Anything: whether it works cannot be told here.
+    #[default]
+    Anything,
+    /// Too many characters to guess: 128 bits and more.
+    Random,
+    /// An OpenSSH private key that needs no passphrase.
+    SshKey,
+    /// A telephone number, E.164.
+    Number,
+    /// Telephone numbers, E.164, separated by commas.
+    Numbers,
 }
 
 impl Key {

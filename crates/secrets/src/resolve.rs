@@ -1,10 +1,11 @@
 //! Looks for secrets in the documented order: environment, credential, keychain, file.
 
+use std::cell::OnceCell;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use ops_core::failure::{Exit, Failure, OrFail};
-use ops_core::host::{Entry, Host};
+use ops_core::host::{Entry, Host, Kind};
 use ops_core::time::Timestamp;
 use zeroize::Zeroizing;
 
@@ -22,14 +23,30 @@ pub struct Resolver<'a> {
     pub(crate) host: &'a Host,
     pub(crate) folder: PathBuf,
     pub(crate) keychain: Option<&'a dyn Keychain>,
-    pub(crate) reader: Reader,
+    /// Why the keychain does not answer, once it did not: it is not asked again.
+    silent: OnceCell<Answer>,
+    group_name: String,
+    group: OnceCell<Option<u32>>,
 }
 
 impl<'a> Resolver<'a> {
     /// One that asks the environment, systemd and the secrets folder.
     pub fn new(host: &'a Host, registry: &Registry, folder: PathBuf) -> Self {
-        let group = uzers::get_group_by_name(&registry.group).map(|group| group.gid());
-        Self { host, folder, keychain: None, reader: Reader { user: host.user(), group } }
+        Self {
+            host,
+            folder,
+            keychain: None,
+            silent: OnceCell::new(),
+            group_name: registry.group.clone(),
+            group: OnceCell::new(),
+        }
+    }
+
+    /// The policy's group, if this machine has it. Asked for only where it matters: a look-up can go
+    /// through half the system's name services.
+    pub(crate) fn group(&self) -> Option<u32> {
+        let found = || uzers::get_group_by_name(&self.group_name).map(|group| group.gid());
+        *self.group.get_or_init(found)
     }
 
     /// The same, asking this keychain too unless the registry says never.
@@ -116,7 +133,15 @@ impl<'a> Resolver<'a> {
                 .because(why)
                 .hint(hint)
         };
-        match keychain.get(&key.env()) {
+        let answer = self.silent.get().cloned().unwrap_or_else(|| {
+            let answer = keychain.get(&key.env());
+            if matches!(answer, Answer::Absent(_) | Answer::Failed(_)) {
+                // Nobody set it meanwhile: this is the only thread that uses the cell.
+                let _remembered = self.silent.set(answer.clone()).is_ok();
+            }
+            answer
+        });
+        match answer {
             Answer::Found(bytes) if bytes.is_empty() => Ok(None),
             Answer::Found(bytes) => found(&bytes, key, Source::Keychain, None, &place).map(Some),
             Answer::Missing | Answer::Absent(_) => Ok(None),
@@ -125,6 +150,22 @@ impl<'a> Resolver<'a> {
                 Err(refuse(why, "mend it, or set keychain: never in keys.yaml to leave it out"))
             }
         }
+    }
+
+    /// Whether the secrets folder holds it as a file that the policy's group may read.
+    pub fn is_shared(&self, key: &Key) -> bool {
+        let about = self.host.look(&self.folder.join(key.file())).ok().flatten();
+        about.is_some_and(|it| {
+            it.kind == Kind::File && it.mode & 0o040 != 0 && Some(it.group) == self.group()
+        })
+    }
+
+    /// Reads a secret from a file anywhere, held to the rules of the secrets folder.
+    ///
+    /// # Errors
+    /// As [`Resolver::find`].
+    pub fn read_elsewhere(&self, path: &Path, key: &Key) -> Result<Option<Secret>, Failure> {
+        self.read(path, Source::File, key)
     }
 
     pub(crate) fn read(
@@ -167,7 +208,10 @@ impl<'a> Resolver<'a> {
             .and_then(|folder| self.host.look(&folder))
             .or_fail(Exit::NotPermitted, doing())?
             .ok_or_else(|| refuse("its folder is gone".into(), "try again".into()))?;
-        decide::file(&about, &folder, self.reader, source, path)
+        let is_shared = about.mode & 0o040 != 0;
+        let group = if is_shared { self.group() } else { None };
+        let reader = Reader { user: self.host.user(), group };
+        decide::file(&about, &folder, reader, source, path)
             .map_err(|(why, mend)| refuse(why, mend))?;
         Ok(Some((about, bytes)))
     }

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use ops_core::failure::{Exit, Failure, OrFail};
+use ops_core::host::Kind;
 use zeroize::Zeroizing;
 
 use crate::keychain::Change;
@@ -147,15 +148,36 @@ impl Resolver<'_> {
         self.host.rename_durable(&fresh, &path).or_fail(Exit::Unavailable, doing())
     }
 
+    /// Removes the record of a rotation, durably; one that is not there is fine.
+    ///
+    /// # Errors
+    /// Exit 69 when it cannot be removed.
+    pub fn end_rotation(&self, key: &Key) -> Result<(), Failure> {
+        let path = self.rotation_path(key);
+        let doing = format!("remove {}", path.display());
+        self.host.remove_file_durable(&path).or_fail(Exit::Unavailable, doing)
+    }
+
+    /// Removes what a killed call left half-written in the secrets folder. Only for whoever holds
+    /// the folder's lock. What cannot be removed is tried again by the next call.
+    pub fn sweep(&self) {
+        for entry in self.host.list(&self.folder).unwrap_or_default() {
+            let is_ours = entry.name.as_encoded_bytes().starts_with(b".aiops-");
+            if is_ours && entry.kind == Kind::File {
+                let _left = self.host.remove_file(&self.folder.join(&entry.name)).is_err();
+            }
+        }
+    }
+
     fn write(&self, path: &Path, bytes: &[u8], shared: bool) -> Result<(), Failure> {
         let doing = || format!("write {}", path.display());
         self.host.replace_file(path, bytes, 0o600).or_fail(Exit::Unavailable, doing())?;
-        match (shared, self.reader.group) {
-            (false, _) => Ok(()),
-            (true, Some(group)) => {
+        match shared.then(|| self.group()) {
+            None => Ok(()),
+            Some(Some(group)) => {
                 self.host.share(path, group, 0o640).or_fail(Exit::Unavailable, doing())
             }
-            (true, None) => Err(Failure::new(Exit::Unavailable, doing())
+            Some(None) => Err(Failure::new(Exit::Unavailable, doing())
                 .because("the policy's group is not on this machine")
                 .hint("make the group, or name another in keys.yaml")),
         }
@@ -167,7 +189,7 @@ impl Resolver<'_> {
             return Ok(());
         }
         self.host.make_dir(&self.folder, 0o700).or_fail(Exit::Unavailable, doing())?;
-        match self.reader.group.filter(|_| shared) {
+        match shared.then(|| self.group()).flatten() {
             Some(group) => {
                 self.host.share(&self.folder, group, 0o750).or_fail(Exit::Unavailable, doing())
             }

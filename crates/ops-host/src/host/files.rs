@@ -121,13 +121,8 @@ impl Host {
     /// # Errors
     /// `InvalidInput` when it is not a regular file, else what the system says.
     pub fn open_plain(&self, path: &Path) -> io::Result<(Entry, impl Read + use<>)> {
-        let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
-        let flags = i32::try_from(flags.bits()).unwrap_or_default();
-        let file = OpenOptions::new().read(true).custom_flags(flags).open(path)?;
+        let file = open_plain(path, OpenOptions::new().read(true))?;
         let meta = file.metadata()?;
-        if !meta.is_file() {
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
-        }
         Ok((Entry::new(path.file_name().unwrap_or_default().into(), &meta), file))
     }
 
@@ -215,6 +210,46 @@ impl Host {
     /// What the system says, other than that it exists.
     pub fn make_dir(&self, path: &Path, mode: u32) -> io::Result<()> {
         DirBuilder::new().recursive(true).mode(mode).create(path)
+    }
+
+    /// Reads the last `limit` bytes of a regular file, never following a link.
+    ///
+    /// # Errors
+    /// `InvalidInput` when it is not a regular file, else what the system says.
+    pub fn read_end(&self, path: &Path, limit: u64) -> io::Result<Vec<u8>> {
+        use std::io::Seek;
+        let mut file = open_plain(path, OpenOptions::new().read(true))?;
+        let start = file.metadata()?.len().saturating_sub(limit);
+        file.seek(io::SeekFrom::Start(start))?;
+        let mut bytes = Vec::new();
+        file.take(limit).read_to_end(&mut bytes)?;
+        Ok(bytes)
+    }
+
+    /// Adds a line, newline included, to the end of a file of whole lines; durable on return. A last
+    /// line that a crash left unfinished, up to `limit` bytes, was never told to anybody and goes.
+    ///
+    /// # Errors
+    /// What the system says; nothing was added then.
+    pub fn append_line(&self, path: &Path, line: &[u8], mode: u32, limit: u64) -> io::Result<()> {
+        let is_new = self.look(path)?.is_none();
+        let options = OpenOptions::new().read(true).append(true).create(true).mode(mode).to_owned();
+        let mut file = open_plain(path, &options)?;
+        let before = file.metadata()?.len();
+        let end = self.read_end(path, limit)?;
+        let unfinished =
+            end.len() - end.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+        if unfinished as u64 == limit {
+            let why = format!("its last {limit} bytes hold no line end");
+            return Err(io::Error::new(io::ErrorKind::InvalidData, why));
+        }
+        let whole = before - unfinished as u64;
+        if unfinished > 0 {
+            file.set_len(whole)?;
+        }
+        let added = file.write_all(line).and_then(|()| file.sync_all());
+        added.inspect_err(|_| drop(file.set_len(whole)))?;
+        if is_new { sync_folder(path) } else { Ok(()) }
     }
 
     /// Replaces a file so that after a crash it is whole, old or new, and durable on return:
@@ -367,6 +402,17 @@ fn rename_to_free_name(from: &Path, to: &Path) -> io::Result<()> {
     }
 }
 
+/// Opens a regular file; never follows a link at its name or waits for a pipe's other end.
+fn open_plain(path: &Path, options: &OpenOptions) -> io::Result<File> {
+    let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
+    let flags = i32::try_from(flags.bits()).unwrap_or_default();
+    let file = options.clone().custom_flags(flags).open(path)?;
+    if file.metadata()?.is_file() {
+        return Ok(file);
+    }
+    Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"))
+}
+
 fn sync_folder(path: &Path) -> io::Result<()> {
     match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => File::open(folder)?.sync_all(),
@@ -390,6 +436,26 @@ mod tests {
         let taken = host.create_file(&path, b"three", 0o640).unwrap_err();
         assert_eq!(taken.kind(), io::ErrorKind::AlreadyExists);
         assert_eq!(host.names(dir.path()).unwrap(), ["a.json"]);
+    }
+
+    #[test]
+    fn a_line_is_added_whole_and_an_unfinished_one_goes() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("log");
+        let host = Host::real();
+        host.append_line(&path, b"one\n", 0o600, 99).unwrap();
+        fs::write(&path, "one\ncut o").unwrap();
+        host.append_line(&path, b"two\n", 0o600, 99).unwrap();
+        assert_eq!(host.read(&path, 99).unwrap(), b"one\ntwo\n");
+        assert_eq!(host.read_end(&path, 5).unwrap(), b"\ntwo\n");
+        fs::write(&path, "x".repeat(200)).unwrap();
+        let refused = host.append_line(&path, b"two\n", 0o600, 99).unwrap_err();
+        assert_eq!(refused.kind(), io::ErrorKind::InvalidData);
+        assert_eq!(host.read(&path, 999).unwrap().len(), 200);
+        let link = dir.path().join("link");
+        std::os::unix::fs::symlink(&path, &link).unwrap();
+        assert!(host.append_line(&link, b"x\n", 0o600, 99).is_err());
+        assert!(host.append_line(Path::new("/dev/full"), b"x\n", 0o600, 99).is_err());
     }
 
     #[test]

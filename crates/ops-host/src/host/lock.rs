@@ -23,6 +23,11 @@ pub struct Busy {
 }
 
 impl Busy {
+    /// Who holds it, as it says of itself; empty when it has not said so yet.
+    pub fn holder(&self) -> &str {
+        &self.holder
+    }
+
     /// The failure a command ends with: exit 75, naming the holder.
     pub fn failure(&self, role: &str) -> Failure {
         let holder = if self.holder.is_empty() { "an unknown process" } else { &self.holder };

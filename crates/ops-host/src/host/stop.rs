@@ -1,7 +1,7 @@
 //! Waiting that ends early when this process is asked to end.
 
 use std::io;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
@@ -54,6 +54,19 @@ impl Stop {
     /// What becomes readable when somebody asks, for a poll over more than that.
     pub(super) fn watched(&self) -> impl Iterator<Item = PollFd<'_>> {
         self.asked.iter().map(|it| PollFd::from_borrowed_fd(it.as_fd(), PollFlags::IN))
+    }
+
+    /// Waits until something can be read or somebody asks; returns whether somebody asked.
+    pub(super) fn wait_for(&self, input: BorrowedFd<'_>) -> io::Result<bool> {
+        loop {
+            let input = PollFd::from_borrowed_fd(input, PollFlags::IN);
+            let mut watched: Vec<_> = self.watched().chain([input]).collect();
+            match poll(&mut watched, None) {
+                Ok(_) => return Ok(self.is_asked()),
+                Err(rustix::io::Errno::INTR) => {}
+                Err(err) => return Err(err.into()),
+            }
+        }
     }
 
     /// Waits until somebody asks or the time is over; returns whether somebody asked.

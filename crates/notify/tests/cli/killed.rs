@@ -1,0 +1,131 @@
+//! `kill -9`: before every step that matters, of the sender and of the flush. What was accepted by a
+//! service is never accepted again; what nobody knows is said to be so.
+
+use std::collections::BTreeMap;
+use std::process::{Command, Stdio};
+
+use notify::model::State;
+
+use crate::machine::{Machine, scenarios_code, titles};
+
+/// System calls before which the process is killed, and the distance between two kills.
+const STEPS: &[(&str, usize)] = &[
+    ("renameat2", 1),
+    ("rename", 1),
+    ("unlink", 1),
+    ("fsync", 1),
+    ("fdatasync", 1),
+    ("pwrite64", 3),
+    ("write", 2),
+    ("connect", 1),
+    ("sendto", 1),
+    ("recvfrom", 1),
+    ("flock", 1),
+    ("openat", 7),
+];
+
+/// Runs a call whose n-th system call of one kind is its last. Returns the exit code.
+fn killed(machine: &Machine, line: &str, step: &str, at: usize) -> i32 {
+    let call = machine.call(line);
+    let mut traced = Command::new("strace");
+    traced
+        .args(["-f", "-qq", "-o", "/dev/null", "-e", &format!("trace={step}")])
+        .args(["-e", &format!("inject={step}:signal=KILL:when={at}")])
+        .arg(call.get_program())
+        .args(call.get_args())
+        .env_clear()
+        .envs(call.get_envs().filter_map(|(name, value)| Some((name, value?))))
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
+    scenarios_code(traced.status().unwrap())
+}
+
+#[expect(clippy::print_stderr, reason = "a skipped test is told, never silent")]
+fn has_strace() -> bool {
+    let found = Command::new("strace").arg("-V").stdout(Stdio::null()).status().is_ok();
+    if !found {
+        eprintln!("SKIPPED killed: strace is not installed");
+    }
+    found
+}
+
+#[test]
+fn killed_before_any_step_every_message_is_told_once_or_marked() {
+    if !has_strace() {
+        return;
+    }
+    let machine = Machine::with(&["ntfy"], |settings| settings["perFlush"] = 1000.into());
+    let mut kills = 0;
+    for (step, stride) in STEPS {
+        for at in (1..400).step_by(*stride) {
+            let code = killed(&machine, &format!("send --quiet --title {step}-{at}"), step, at);
+            // Whatever it left, the next flush makes good; a block after doubt is waited out.
+            let mut simulated = machine.simulated(ops_core::host::Host::real().now());
+            simulated.wait(3600).flush();
+            if code != 128 + 9 {
+                assert_eq!(code, 0, "{step} {at}");
+                break;
+            }
+            kills += 1;
+        }
+    }
+    assert!(kills > 60, "killed only {kills} times: strace does not do what it should");
+    let mut told: BTreeMap<String, usize> = BTreeMap::new();
+    for title in titles(&machine.ntfy) {
+        *told.entry(title).or_default() += 1;
+    }
+    let twice: Vec<_> = told.iter().filter(|(_, count)| **count > 1).collect();
+    assert!(twice.is_empty(), "told twice: {twice:?}");
+    let status = machine.status();
+    assert_eq!(status.spool.waiting, 0);
+    assert_eq!(status.counts[State::Queued.name()], 0);
+    let count = |state: State| usize::try_from(status.counts[state.name()]).unwrap();
+    let (delivered, ambiguous) = (count(State::Delivered), count(State::Ambiguous));
+    assert_eq!(count(State::Failed) + count(State::Expired), 0);
+    // Those of which nobody knows arrived or did not; the others arrived.
+    assert!(
+        told.len() >= delivered && told.len() <= delivered + ambiguous,
+        "{} {delivered} {ambiguous}",
+        told.len()
+    );
+    assert!(ambiguous > 0, "no kill met a request");
+}
+
+#[test]
+fn a_flush_killed_at_any_moment_leaves_the_rest_to_the_next() {
+    let machine = Machine::with(&["ntfy"], |settings| settings["perFlush"] = 1000.into());
+    let (mut raised, mut seed) = (0, 42_u64);
+    for round in 0..40 {
+        let simulated = machine.simulated(ops_core::host::Host::real().now());
+        for _ in 0..5 {
+            let title = format!("m{raised}");
+            simulated.raise(&crate::machine::alert(
+                &title,
+                None,
+                ops_core::alert::Severity::Warn,
+                ops_core::alert::Kind::Event,
+            ));
+            raised += 1;
+        }
+        let line = if round % 2 == 0 { "flush --quiet" } else { "send --quiet --title s" };
+        let mut running =
+            machine.call(line).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        std::thread::sleep(std::time::Duration::from_micros((seed >> 33) % 40_000));
+        running.kill().unwrap();
+        running.wait().unwrap();
+        let mut simulated = machine.simulated(ops_core::host::Host::real().now());
+        simulated.wait(3600).flush();
+    }
+    let mut told = titles(&machine.ntfy);
+    told.retain(|title| title != "s");
+    let all = told.len();
+    told.sort();
+    told.dedup();
+    assert_eq!(told.len(), all, "told twice");
+    let status = machine.status();
+    assert_eq!((status.spool.waiting, status.counts[State::Queued.name()]), (0, 0));
+    let ambiguous = usize::try_from(status.counts[State::Ambiguous.name()]).unwrap();
+    assert!(all + ambiguous >= raised, "{all} told, {ambiguous} ambiguous of {raised}");
+}
