@@ -1,7 +1,6 @@
-//! Ends of things: the room left in a file system, the last bytes of a file.
+//! The room in a file system.
 
-use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom};
+use std::io;
 use std::path::Path;
 
 use super::Host;
@@ -37,19 +36,6 @@ impl Host {
             free_inodes: stat.f_ffree,
         })
     }
-
-    /// Reads the last `limit` bytes of a file.
-    ///
-    /// # Errors
-    /// What the system says.
-    pub fn read_end(&self, path: &Path, limit: u64) -> io::Result<Vec<u8>> {
-        let mut file = File::open(path)?;
-        let length = file.metadata()?.len();
-        file.seek(SeekFrom::Start(length.saturating_sub(limit)))?;
-        let mut bytes = Vec::new();
-        file.take(limit).read_to_end(&mut bytes)?;
-        Ok(bytes)
-    }
 }
 
 #[cfg(test)]
@@ -57,13 +43,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_end_of_a_file_and_the_room_around_it_are_told() {
+    fn the_room_around_a_path_is_told() {
         let dir = tempfile::tempdir().unwrap();
-        let (host, path) = (Host::real(), dir.path().join("log"));
-        host.replace_file(&path, b"one\ntwo\n", 0o640).unwrap();
-        assert_eq!(host.read_end(&path, 4).unwrap(), b"two\n");
-        assert_eq!(host.read_end(&path, 99).unwrap(), b"one\ntwo\n");
-        assert!(host.read_end(&dir.path().join("none"), 9).is_err());
+        let host = Host::real();
         let space = host.space(dir.path()).unwrap();
         assert!(space.available_bytes <= space.total_bytes && space.free_inodes <= space.inodes);
         assert!(host.space(Path::new("/no/such/place")).is_err());
