@@ -6,6 +6,7 @@ use std::os::unix::net::UnixListener;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+#[cfg(feature = "keychain")]
 use session_bus::SessionBus;
 
 use crate::machine::Machine;
@@ -27,6 +28,7 @@ fn quick<T>(what: impl FnOnce() -> T) -> T {
 }
 
 #[test]
+#[cfg(feature = "keychain")]
 fn a_bus_that_accepts_and_says_nothing_costs_two_seconds_once() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("bus");
@@ -58,6 +60,7 @@ fn a_bus_that_is_gone_or_was_never_there_is_no_keychain() {
 }
 
 #[test]
+#[cfg(feature = "keychain")]
 fn a_keychain_that_is_open_is_used_and_a_locked_one_is_told_and_opens_nothing() {
     let mut bus = match SessionBus::with_keyring() {
         Ok(bus) => bus,

@@ -89,8 +89,10 @@ fn deliver(bench: &Bench<'_>, alert: &Alert, scope: Scope) -> Result<Sent, Failu
     let lines = bench.lines(true)?;
     let spooled = spool_alert(context, "notify", alert)?;
     let is_safe = |failure: Failure| {
-        let hint = failure.hint.clone().unwrap_or_default();
-        failure.hint(format!("{hint}; the message is safe in the spool, do not send it again"))
+        let safe = "the message is safe in the spool, the flush timer goes on with it: do not send \
+                    it again";
+        let hint = failure.hint.as_ref().map_or(safe.to_owned(), |hint| format!("{hint}; {safe}"));
+        failure.hint(hint)
     };
     let mut call = bench.client()?;
     let ran = flush(context, bench.settings, &lines, scope, &mut call).map_err(is_safe)?;

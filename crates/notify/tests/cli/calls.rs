@@ -189,6 +189,21 @@ fn a_second_flush_is_told_who_holds_the_first() {
 }
 
 #[test]
+fn a_message_whose_flush_cannot_begin_is_safe_and_the_call_says_so() {
+    let machine = Machine::new();
+    fs::create_dir_all(machine.path("home/state/alerts/flush.lock")).unwrap();
+    let said = machine.run("send --title a").expect(69);
+    assert!(said.err.contains("hint: the message is safe in the spool"), "{said:?}");
+    fs::remove_dir(machine.path("home/state/alerts/flush.lock")).unwrap();
+    fs::write(machine.path("home/state/alerts/notify.db"), "no database at all, and long enough")
+        .unwrap();
+    let said = machine.run("flush").expect(69);
+    assert!(said.err.contains("it is damaged: move it away"), "{said:?}");
+    fs::remove_file(machine.path("home/state/alerts/notify.db")).unwrap();
+    assert_eq!(machine.flush(0).delivered, 1);
+}
+
+#[test]
 fn a_malformed_file_is_set_aside_and_shown_and_others_go() {
     let machine = Machine::new();
     let new = spool(&machine.path("home"));

@@ -2,7 +2,6 @@
 //! gets lost, the counts add up.
 
 use notify::channels::Call;
-use notify::flush::{Scope, flush};
 use notify::lines::Lines;
 use notify::model::State;
 use notify::store::Store;
@@ -11,7 +10,7 @@ use ops_core::time::parse;
 use outbound::{Answer, Outcome};
 use proptest::prelude::*;
 
-use crate::machine::{Machine, alert};
+use crate::machine::{Machine, alert, flush_by};
 
 /// What a service that takes anything may answer.
 fn outcome(number: u8) -> (Outcome, bool) {
@@ -48,7 +47,7 @@ proptest! {
                 outcome
             };
             let (context, settings) = (&simulated.context, &simulated.settings);
-            flush(context, settings, &lines, Scope::All, call).unwrap().unwrap();
+            flush_by(context, settings, &lines, call);
         };
         for (what, check, severity, seconds) in steps {
             simulated.wait(u64::from(seconds) + 1);

@@ -243,9 +243,25 @@ impl Simulated {
 
     pub(crate) fn flush(&mut self) -> Done {
         let lines = Lines::load(&self.context, &self.settings, None, true).unwrap();
-        let client = &mut self.client;
-        let call: &mut Call<'_> = &mut |request| client.call(request);
-        flush(&self.context, &self.settings, &lines, Scope::All, call).unwrap().unwrap()
+        let Self { context, settings, client, .. } = self;
+        flush_by(context, settings, &lines, &mut |request| client.call(request))
+    }
+}
+
+/// Flushes within this process. Children that other tests fork meanwhile hold our lock until they
+/// have become another program, so a lock that is taken is tried again.
+pub(crate) fn flush_by(
+    context: &Context,
+    settings: &Settings,
+    lines: &Lines,
+    call: &mut Call<'_>,
+) -> Done {
+    let end = std::time::Instant::now() + Duration::from_secs(30);
+    loop {
+        match flush(context, settings, lines, Scope::All, call).unwrap() {
+            Ok(done) => return done,
+            Err(busy) => assert!(std::time::Instant::now() < end, "{busy:?}"),
+        }
     }
 }
 

@@ -2,7 +2,9 @@
 
 use fakes::{Behaviour, Pushover};
 
-use crate::machine::{Machine, NUMBERS};
+use ops_core::alert::{Kind, Severity};
+
+use crate::machine::{Machine, NUMBERS, alert};
 
 /// Every secret of a machine.
 fn secrets(machine: &Machine) -> Vec<String> {
@@ -23,6 +25,11 @@ fn no_secret_is_said_stored_or_shown_whatever_happens() {
     let input = machine.path("input");
     std::fs::write(&input, format!("look: {}", secrets.join(" "))).unwrap();
     let mut said = String::new();
+    // One that a program raised which does not know the secrets.
+    let simulated = machine.simulated(ops_core::host::Host::real().now());
+    let mut leak = alert(&secrets.join(" "), None, Severity::High, Kind::Event);
+    leak.message = secrets.join(" ");
+    simulated.raise(&leak);
     for line in [
         "send --title a --message - --check x.y --severity emergency -vv",
         "send --title b --message - -vv --json",
