@@ -15,6 +15,7 @@ Examples:
   doctor facts > facts.json                  collect only
   doctor host --facts facts.json             judge recorded facts: the same report anywhere
   ss -tulnp | doctor ports --ss -            judge captured text
+  doctor repo --fix                          a repository's own health
 
 Exit codes: 0 nothing failed; 1 something did; 2 usage; 69 nothing failed but something is unknown,
 or the report could not be saved; 65 --facts is malformed; 78 configuration. Checks: docs/doctor.md.";
@@ -67,6 +68,8 @@ pub enum Call {
     Facts(FactsArgs),
     /// Judge only what listens
     Ports(PortsArgs),
+    /// Judge a repository: hooks, configuration, secrets, units
+    Repo(RepoArgs),
     /// Print a JSON Schema
     Schema {
         /// Of which document
@@ -128,6 +131,18 @@ pub struct PortsArgs {
     pub ss: Option<PathBuf>,
 }
 
+/// Which repository.
+#[derive(ClapArgs, Clone, Debug)]
+pub struct RepoArgs {
+    /// A folder in it
+    #[arg(default_value = ".")]
+    pub path: PathBuf,
+
+    /// Set what is safe to set: core.hooksPath, run bits of hooks
+    #[arg(long)]
+    pub fix: bool,
+}
+
 /// A document with a schema.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
 pub enum Document {
@@ -150,6 +165,7 @@ impl Command for Args {
         let host = match &self.call {
             None => &self.host,
             Some(Call::Host(host)) => host,
+            Some(Call::Repo(repo)) => return repo.fix.then(|| "repo --fix".to_owned()),
             Some(Call::Facts(_) | Call::Ports(_) | Call::Schema { .. }) => return None,
         };
         host.notify.then(|| "host --notify".to_owned())
@@ -176,6 +192,8 @@ mod tests {
             ("doctor", None),
             ("doctor --notify", Some("host --notify")),
             ("doctor host --notify", Some("host --notify")),
+            ("doctor repo", None),
+            ("doctor repo --fix", Some("repo --fix")),
             ("doctor facts", None),
         ] {
             let args = Args::parse_from(line.split(' '));

@@ -30,6 +30,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Box<dyn report::Repo
         Some(Call::Host(host)) => host::run(host, format, context),
         Some(Call::Facts(facts)) => host::facts(facts, context),
         Some(Call::Ports(ports)) => ports::run(ports, format, context),
+        Some(Call::Repo(repo)) => crate::repo::run(repo, format, context),
         Some(Call::Schema { of }) => schema(*of),
     }
 }

@@ -41,6 +41,8 @@ pub struct Row {
     pub title: &'static str,
     /// What to do when it is not so.
     pub remedy: &'static str,
+    /// What to do when it could not be looked at.
+    pub blind: &'static str,
     /// The parts of the facts it needs.
     pub parts: &'static [Part],
     judge: fn(&Given) -> Judged,
@@ -53,6 +55,7 @@ pub const CHECKS: &[Row] = &[
         id: "tailscale",
         title: "Tailscale is up, with an address of its own and no funnel",
         remedy: "run `tailscale status`; `tailscale up` brings it up",
+        blind: "install and start tailscale; a host that shall have none lists `tailscale` under not_installed in doctor.yaml",
         parts: &[Part::Tailscale, Part::Addresses],
         judge: tailscale::judge,
     },
@@ -60,6 +63,7 @@ pub const CHECKS: &[Row] = &[
         id: "compose",
         title: "Every service of the compose file runs and is healthy",
         remedy: "run `docker compose --file FILE up --detach`, then `docker compose --file FILE logs`",
+        blind: "see that `docker compose` works as this user; a host without the stack lists `compose` under not_installed in doctor.yaml",
         parts: &[Part::Compose],
         judge: compose::judge,
     },
@@ -67,6 +71,7 @@ pub const CHECKS: &[Row] = &[
         id: "api",
         title: "The API answers on loopback",
         remedy: "look at the API's log: `docker compose --file FILE logs api`",
+        blind: "see what holds that port: `ss -tlnp`; a host without the API lists `api` under not_installed in doctor.yaml",
         parts: &[Part::Api],
         judge: api::judge,
     },
@@ -75,6 +80,7 @@ pub const CHECKS: &[Row] = &[
         title: "Nothing listens outside the allowed ranges",
         remedy: "stop the program, or bind it to 127.0.0.1 or the tailnet address; only where it must \
                  be public, add a waiver or an exception to doctor.yaml",
+        blind: "run it as root, in the network namespace of the host: no container, no PrivateNetwork=",
         parts: &[Part::Namespace, Part::Sockets, Part::Tailscale],
         judge: ports::judge,
     },
@@ -83,6 +89,7 @@ pub const CHECKS: &[Row] = &[
         title: "No container publishes a port outside the allowed ranges",
         remedy: "publish on loopback (`127.0.0.1:8080:80`) and recreate the container; a firewall in \
                  front of it does not help, since Docker's rules come first",
+        blind: "see that `docker ps` works as this user; a host without Docker lists `docker_ports` under not_installed in doctor.yaml",
         parts: &[Part::Docker],
         judge: docker_ports::judge,
     },
@@ -91,6 +98,7 @@ pub const CHECKS: &[Row] = &[
         title: "File systems and log folders have room",
         remedy: "find what takes the room: `du -xh --max-depth=2 / | sort -h | tail`; vacuum the \
                  journal: `journalctl --vacuum-size=500M`",
+        blind: "see that the path is there and its file system answers: `df PATH`",
         parts: &[Part::Disk],
         judge: disk::judge,
     },
@@ -98,6 +106,7 @@ pub const CHECKS: &[Row] = &[
         id: "keys",
         title: "Required secrets are there and only their owner can read them",
         remedy: "run `key list`; `key set NAME` stores a secret from standard input",
+        blind: "see that keys.yaml is there and in order: `key list`",
         parts: &[Part::Keys],
         judge: keys::judge,
     },
@@ -105,6 +114,7 @@ pub const CHECKS: &[Row] = &[
         id: "console",
         title: "HQ answers, on loopback only",
         remedy: "run `hq status`; `hq start` starts it on 127.0.0.1",
+        blind: "run it as root; a host without HQ lists `console` under not_installed in doctor.yaml",
         parts: &[Part::Console, Part::Sockets],
         judge: console::judge,
     },
@@ -112,6 +122,7 @@ pub const CHECKS: &[Row] = &[
         id: "guard",
         title: "guard runs by its timer and its last run passed",
         remedy: "run `guard status`; `guard install` sets up its timer",
+        blind: "run it as root, on a host that was booted with systemd; a host without guard lists `guard` under not_installed in doctor.yaml",
         parts: &[Part::Guard],
         judge: guard::judge,
     },
@@ -175,7 +186,8 @@ fn one(row: &Row, given: &Given, selection: &Selection, flags: &mut Vec<String>)
     let policy = given.policy;
     let taken = row.parts.iter().filter_map(|part| given.facts.part_ms.get(part));
     let taken = taken.copied().max().unwrap_or(0);
-    let names = (row.id, row.title, row.remedy);
+    let names =
+        finding::Names { id: row.id, title: row.title, remedy: row.remedy, blind: row.blind };
     let Some(reason) = selection.reason(policy, row.id) else {
         let judged = (row.judge)(given);
         flags.extend(judged.flags.iter().map(|it| (*it).to_owned()));
@@ -191,3 +203,6 @@ fn one(row: &Row, given: &Given, selection: &Selection, flags: &mut Vec<String>)
     }
     check
 }
+
+#[cfg(test)]
+mod tests;

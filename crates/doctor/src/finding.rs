@@ -8,6 +8,9 @@ use crate::report::{Check, Status, Waived};
 /// How many details a check may have: facts can come from another host.
 const MOST_DETAILS: usize = 500;
 
+/// How many different remedies a check tells: whoever has done these looks again.
+const MOST_REMEDIES: usize = 3;
+
 /// The longest text in a report, characters.
 const LONGEST: usize = 1000;
 
@@ -85,15 +88,29 @@ impl Judged {
     }
 }
 
+/// What a check's row says of it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Names {
+    /// Its id.
+    pub(crate) id: &'static str,
+    /// What it demands.
+    pub(crate) title: &'static str,
+    /// What to do when it is not so.
+    pub(crate) remedy: &'static str,
+    /// What to do when it could not be looked at.
+    pub(crate) blind: &'static str,
+}
+
 /// Makes a line of the report: waivers turn failures into warnings and, once expired, are failures
 /// themselves.
 pub(crate) fn check(
-    (id, title, remedy): (&str, &str, &str),
+    names: Names,
     mut judged: Judged,
     waivers: &[Waiver],
     now: Timestamp,
     duration_ms: u64,
 ) -> Check {
+    let Names { id, title, remedy, blind } = names;
     let mut waived_by: Vec<Waived> = Vec::new();
     for waiver in waivers.iter().filter(|it| it.id == id) {
         match waiver.end() {
@@ -132,10 +149,15 @@ pub(crate) fn check(
             more => format!("{} (+{more} more)", worst.text()),
         },
     };
-    let remediation = match worst {
-        Some(worst) if status != Status::Pass => worst.remedy.as_deref().unwrap_or(remedy),
-        _ => "",
-    };
+    let usual = if status == Status::Unknown { blind } else { remedy };
+    let mut remedies: Vec<&str> = Vec::new();
+    for finding in judged.findings.iter().filter(|it| it.status == status) {
+        let remedy = finding.remedy.as_deref().unwrap_or(usual);
+        if !remedies.contains(&remedy) && remedies.len() < MOST_REMEDIES {
+            remedies.push(remedy);
+        }
+    }
+    let remediation = remedies.join("; and ");
     let details = judged.findings.iter().map(|it| format!("{} {}", it.status.name(), it.text()));
     let mut details: Vec<String> = details.chain(judged.notes).map(|it| plain(&it)).collect();
     if details.len() > MOST_DETAILS {
@@ -149,7 +171,7 @@ pub(crate) fn check(
         status,
         summary: plain(&summary),
         details,
-        remediation: plain(remediation),
+        remediation: plain(&remediation),
         waived_by,
         duration_ms,
     }

@@ -2,7 +2,8 @@
 
 use super::*;
 
-const ROW: (&str, &str, &str) = ("ports", "title", "the row's remedy");
+const ROW: Names =
+    Names { id: "ports", title: "title", remedy: "the row's remedy", blind: "make it visible" };
 
 fn waiver(pattern: &str, until: &str) -> Waiver {
     Waiver { id: "ports".into(), r#match: pattern.into(), until: until.into(), why: "known".into() }
@@ -35,7 +36,8 @@ fn the_worst_finding_makes_the_status_the_summary_and_the_remedy() {
     assert_eq!(line_of_bad.details, ["fail c: open", "unknown b: open", "warn a: open"]);
     assert_eq!(line_of_bad.remediation, "the row's remedy");
     bad.remedy("its own");
-    assert_eq!(line(bad).remediation, "its own");
+    bad.fail("d", "open");
+    assert_eq!(line(bad).remediation, "its own; and the row's remedy");
 }
 
 #[test]
@@ -55,7 +57,7 @@ fn a_waiver_turns_only_its_own_failure_into_a_warning_that_shows_it() {
 fn an_unknown_is_never_waived_and_an_expired_waiver_is_a_fail() {
     let line =
         check(ROW, judged(&[(Status::Unknown, "a")]), &[waiver("*", "2026-12-31")], now(), 0);
-    assert_eq!(line.status, Status::Unknown);
+    assert_eq!((line.status, line.remediation.as_str()), (Status::Unknown, "make it visible"));
     for until in ["2026-11-20", "2026-11-21T07:00:00Z", "nonsense"] {
         let line = check(ROW, judged(&[]), &[waiver("a", until)], now(), 0);
         assert_eq!(line.status, Status::Fail, "{until}");

@@ -11,6 +11,7 @@ mod finding;
 pub mod observe;
 pub mod policy;
 mod render;
+mod repo;
 pub mod report;
 
 pub use decide::{CHECKS, Selection, Tailnet, judge, tailnet};

@@ -227,7 +227,8 @@ impl config::Settings for Policy {
 
     fn check(&self) -> Vec<(String, String)> {
         let mut broken = Vec::new();
-        let ids: Vec<&str> = CHECKS.iter().map(|check| check.id).collect();
+        let repo = crate::repo::CHECKS.iter().map(|names| names.id);
+        let ids: Vec<&str> = CHECKS.iter().map(|check| check.id).chain(repo).collect();
         let is_known = |id: &str| ids.contains(&id);
         let one_of = format!("one of {}", ids.join(", "));
         let mut wrong = |at: String, expected: &str| broken.push((at, expected.to_owned()));

@@ -22,7 +22,7 @@ pub const SCHEMA: &str = "aiops.facts/1";
 /// A thing that was seen, or why it was not. "Could not look" is never "is not so": where absence
 /// is itself a fact, the thing is an `Option`.
 #[derive(Clone, Debug, Default, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(deny_unknown_fields, rename_all = "snake_case")]
 pub enum Seen<T> {
     /// It was looked at: `{"seen": …}`.
     Seen(T),

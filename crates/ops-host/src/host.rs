@@ -3,12 +3,13 @@
 //! A struct, not a trait: tests give it their own environment and clock, and what runs is real.
 #![expect(clippy::disallowed_methods, reason = "this module is the seam the lint protects")]
 
-mod ends;
 mod files;
 mod links;
 mod lock;
 mod process;
 mod replace;
+mod run_bits;
+mod space;
 mod stop;
 mod terminal;
 mod wait;
@@ -24,12 +25,12 @@ use std::time::{Duration, Instant};
 
 use crate::time::Timestamp;
 
-pub use ends::Space;
 pub use files::{Entry, Kind};
 pub use links::Belongings;
 pub use lock::{Busy, Lock};
 pub use process::{Ending, Exec, Finished};
 pub use replace::Replacement;
+pub use space::Space;
 pub use stop::Stop;
 #[cfg(target_os = "linux")]
 pub use watch::{Watcher, Woken};

@@ -67,7 +67,12 @@ fn is_on_loopback(
     judged: &mut Judged,
 ) -> bool {
     let Binding { port, address, host_port } = binding;
-    let subject = format!("{name} {address}:{host_port}->{port}");
+    let place = match address.as_str() {
+        "" => "*".to_owned(),
+        it if it.contains(':') => format!("[{it}]"),
+        it => it.to_owned(),
+    };
+    let subject = format!("{name} {place}:{host_port}->{port}");
     if address.is_empty() {
         judged.fail(subject, format!("published on every address{when}"));
         judged.flags.push("DOCKER_PUBLIC");

@@ -80,7 +80,7 @@ pub(super) fn judge(given: &Given) -> Judged {
         Tailnet::Unknown(why) => judged.unknown("state", why),
         Tailnet::Userspace => {
             let why =
-                "userspace networking: every loopback listener can be reached from the tailnet";
+                "every loopback listener can be reached from the tailnet (userspace networking)";
             judged.fail("userspace", why);
             judged.remedy("start tailscaled without --tun=userspace-networking");
             judged.flags.push("USERSPACE_NETWORKING");

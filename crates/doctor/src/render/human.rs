@@ -21,11 +21,9 @@ pub(super) fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     }
     let counts = report.counts;
     writeln!(out)?;
-    let flags = report.flags.join(" ");
-    let flags = if flags.is_empty() { flags } else { format!(" [{flags}]") };
     writeln!(
         out,
-        "{} on {}: {} pass, {} skip, {} warn, {} unknown, {} fail{flags}",
+        "{} on {}: {} pass, {} skip, {} warn, {} unknown, {} fail",
         word(report.status),
         report.host,
         counts.pass,
@@ -33,7 +31,12 @@ pub(super) fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
         counts.warn,
         counts.unknown,
         counts.fail,
-    )
+    )?;
+    if report.flags.is_empty() {
+        Ok(())
+    } else {
+        writeln!(out, "flags: {}", report.flags.join(" "))
+    }
 }
 
 /// What must be seen at once is in capitals.

@@ -21,7 +21,14 @@ struct Row {
 }
 
 pub(super) fn compose(commands: &Commands, files: &[PathBuf]) -> Result<Vec<Compose>, String> {
-    files.iter().map(|file| one(commands, file)).collect()
+    let looked: Result<_, _> = files.iter().map(|file| one(commands, file)).collect();
+    // Without the plugin docker complains of its arguments, which says nothing to people.
+    looked.map_err(|why| match commands.output("docker", &["compose", "version"]) {
+        Err(_) if commands.output("docker", &["--version"]).is_ok() => {
+            "docker has no `compose`: its plugin is not installed".to_owned()
+        }
+        _ => why,
+    })
 }
 
 fn one(commands: &Commands, file: &Path) -> Result<Compose, String> {

@@ -8,20 +8,23 @@ use notify::model::State;
 
 use crate::machine::{Machine, scenarios_code, titles};
 
-/// System calls before which the process is killed, and the distance between two kills.
-const STEPS: &[(&str, usize)] = &[
-    ("renameat2", 1),
-    ("rename", 1),
-    ("unlink", 1),
-    ("fsync", 1),
-    ("fdatasync", 1),
-    ("pwrite64", 3),
-    ("write", 2),
-    ("connect", 1),
-    ("sendto", 1),
-    ("recvfrom", 1),
-    ("flock", 1),
-    ("openat", 7),
+/// System calls before which the process is killed, the distance between two kills, and how many
+/// kills there are at least: a step of which there are fewer was not tried as it should be.
+const STEPS: &[(&str, usize, usize)] = &[
+    ("renameat2", 1, 1),
+    ("rename", 1, 2),
+    ("unlink", 1, 4),
+    ("fsync", 1, 12),
+    // Not every build of SQLite uses it.
+    ("fdatasync", 1, 0),
+    ("pwrite64", 3, 15),
+    ("write", 2, 4),
+    ("connect", 1, 1),
+    ("sendto", 1, 1),
+    ("recvfrom", 1, 1),
+    ("flock", 1, 1),
+    // How many files are opened is the libraries' affair.
+    ("openat", 7, 1),
 ];
 
 /// Runs a call whose n-th system call of one kind is its last. Returns the exit code.
@@ -56,8 +59,8 @@ fn killed_before_any_step_every_message_is_told_once_or_marked() {
         return;
     }
     let machine = Machine::with(&["ntfy"], |settings| settings["perFlush"] = 1000.into());
-    let mut kills = 0;
-    for (step, stride) in STEPS {
+    for (step, stride, least) in STEPS {
+        let mut kills = 0;
         for at in (1..400).step_by(*stride) {
             let code = killed(&machine, &format!("send --quiet --title {step}-{at}"), step, at);
             // Whatever it left, the next flush makes good; a block after doubt is waited out.
@@ -69,8 +72,8 @@ fn killed_before_any_step_every_message_is_told_once_or_marked() {
             }
             kills += 1;
         }
+        assert!(kills >= *least, "killed only {kills} times before {step}");
     }
-    assert!(kills > 60, "killed only {kills} times: strace does not do what it should");
     let mut told: BTreeMap<String, usize> = BTreeMap::new();
     for title in titles(&machine.ntfy) {
         *told.entry(title).or_default() += 1;

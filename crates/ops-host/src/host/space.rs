@@ -1,4 +1,4 @@
-//! The room left in a file system.
+//! The room in a file system.
 
 use std::io;
 use std::path::Path;
@@ -43,7 +43,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_room_around_a_file_is_told() {
+    fn the_room_around_a_path_is_told() {
         let dir = tempfile::tempdir().unwrap();
         let host = Host::real();
         let space = host.space(dir.path()).unwrap();
