@@ -92,3 +92,42 @@ fn file(config: &SshdConfig, path: &Path, outer: Scope, depth: usize, reading: &
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::facts::{Included, TextFile};
+
+    #[test]
+    fn scopes_follow_match_lines_into_included_files_and_do_not_leak_out() {
+        let file = |path: &str, text: &str| TextFile {
+            path: path.into(),
+            real: path.into(),
+            text: text.into(),
+        };
+        let included = |line, path: &str| Included {
+            file: "main".into(),
+            line,
+            pattern: path.into(),
+            paths: vec![path.into()],
+        };
+        let config = SshdConfig {
+            main: "main".into(),
+            files: vec![
+                file("main", "a 1\nInclude x\nb 1\nMatch User y\nInclude z\nc 1\nMatch all\nd 1\n"),
+                file("x", "e 1\nMatch Host h\nf 1\n"),
+                file("z", "Match all\ng 1\n"),
+            ],
+            includes: vec![included(2, "x"), included(5, "z")],
+        };
+        let told: Vec<String> = read(&config)
+            .directives
+            .iter()
+            .filter(|it| it.keyword.len() == 1)
+            .map(|it| format!("{} {:?}", String::from_utf8_lossy(&it.keyword), it.scope))
+            .collect();
+        let want =
+            ["a Global", "e Global", "f Match", "b Global", "g Match", "c Match", "d MatchAll"];
+        assert_eq!(told, want);
+    }
+}
