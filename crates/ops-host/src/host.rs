@@ -4,6 +4,7 @@
 #![expect(clippy::disallowed_methods, reason = "this module is the seam the lint protects")]
 
 mod files;
+mod links;
 mod lock;
 mod process;
 mod replace;
@@ -23,6 +24,7 @@ use std::time::{Duration, Instant};
 use crate::time::Timestamp;
 
 pub use files::{Entry, Kind};
+pub use links::Belongings;
 pub use lock::{Busy, Lock};
 pub use process::{Ending, Exec, Finished};
 pub use replace::Replacement;

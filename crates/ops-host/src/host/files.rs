@@ -282,10 +282,15 @@ impl Host {
         sync_folder(path)
     }
 
-    fn write_temp(&self, path: &Path, bytes: &[u8], mode: u32, sync: bool) -> io::Result<PathBuf> {
+    /// A name beside `path` that nobody else uses.
+    pub(super) fn temporary(&self, path: &Path) -> PathBuf {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         let random = u64::from_ne_bytes(self.random());
-        let temp = path.with_file_name(format!(".aiops-{random:016x}-{name:.80}.tmp"));
+        path.with_file_name(format!(".aiops-{random:016x}-{name:.80}.tmp"))
+    }
+
+    fn write_temp(&self, path: &Path, bytes: &[u8], mode: u32, sync: bool) -> io::Result<PathBuf> {
+        let temp = self.temporary(path);
         let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(&temp)?;
         let written =
             file.write_all(bytes).and_then(|()| if sync { file.sync_all() } else { Ok(()) });
@@ -402,6 +407,7 @@ fn rename_to_free_name(from: &Path, to: &Path) -> io::Result<()> {
     }
 }
 
+<<<<<<< HEAD
 /// Opens a regular file; never follows a link at its name or waits for a pipe's other end.
 fn open_plain(path: &Path, options: &OpenOptions) -> io::Result<File> {
     let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
@@ -414,6 +420,9 @@ fn open_plain(path: &Path, options: &OpenOptions) -> io::Result<File> {
 }
 
 fn sync_folder(path: &Path) -> io::Result<()> {
+=======
+pub(super) fn sync_folder(path: &Path) -> io::Result<()> {
+>>>>>>> wt-sshd
     match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => File::open(folder)?.sync_all(),
         _ => File::open(".")?.sync_all(),

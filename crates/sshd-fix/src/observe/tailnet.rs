@@ -1,0 +1,196 @@
+//! What Tailscale and the kernel say of this node's tailnet address.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddrV4};
+use std::path::Path;
+
+use ops_core::host::Host;
+use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, socket_with};
+use serde::Deserialize;
+
+use super::run;
+use crate::facts::{Seen, Tailnet, TailscaleStatus};
+use crate::places::Place;
+
+pub(super) fn tailnet(host: &Host, place: &Place) -> Tailnet {
+    let Some(program) = host.find_program("tailscale") else {
+        let none = || "there is no program `tailscale`".to_owned();
+        return Tailnet {
+            program: None,
+            version: None,
+            status: Err(none()),
+            ipv4: Err(none()),
+            takes_ssh: Err(none()),
+            interface_addresses: interface_addresses(host, place),
+            bind: Err(none()),
+        };
+    };
+    let ask = |args: &[&str]| {
+        let said = run(host, &program, args.iter().copied())?;
+        String::from_utf8(said.stdout).map_err(|err| format!("tailscale {}: {err}", args.join(" ")))
+    };
+    let ipv4 = ask(&["ip", "-4"]).and_then(|text| addresses(&text));
+    let bound = match ipv4.as_ref().ok().and_then(|all| all.first()) {
+        Some(IpAddr::V4(address)) => can_bind(*address),
+        _ => Err("there is no address to try".into()),
+    };
+    Tailnet {
+        version: ask(&["version"]).ok().and_then(|text| version(&text)),
+        status: ask(&["status", "--json", "--peers=false"]).and_then(|text| status(&text)),
+        takes_ssh: ask(&["debug", "prefs"]).and_then(|text| takes_ssh(&text)).or_else(|first| {
+            let told = ask(&["get", "ssh"])?;
+            told.trim().parse().map_err(|_| format!("{first}; `tailscale get ssh` said {told:?}"))
+        }),
+        interface_addresses: interface_addresses(host, place),
+        bind: bound,
+        ipv4,
+        program: Some(program),
+    }
+}
+
+/// Binds a socket to the address for a moment, on a port of the kernel's choice. It never listens.
+///
+/// # Errors
+/// What the kernel says.
+fn can_bind(address: Ipv4Addr) -> Seen<()> {
+    let flags = SocketFlags::CLOEXEC;
+    let socket = socket_with(AddressFamily::INET, SocketType::STREAM, flags, None);
+    let bound = socket.and_then(|socket| bind(&socket, &SocketAddrV4::new(address, 0)));
+    bound.map_err(|err| err.to_string())
+}
+
+/// The first line of `tailscale version`: `1.96.2`, perhaps with something behind it.
+fn version(text: &str) -> Option<(u32, u32)> {
+    let mut parts = text.lines().next()?.trim().split(['.', '-']);
+    Some((parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))
+}
+
+fn addresses(text: &str) -> Seen<Vec<IpAddr>> {
+    let address = |line: &str| line.parse().map_err(|_| format!("{line:?} is no address"));
+    text.lines().map(str::trim).filter(|line| !line.is_empty()).map(address).collect()
+}
+
+/// As `tailscale status --json` has it; what it has besides changes with every release.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Status {
+    backend_state: String,
+    #[serde(rename = "TUN")]
+    tun: bool,
+    #[serde(rename = "TailscaleIPs", default)]
+    tailscale_ips: Option<Vec<IpAddr>>,
+    #[serde(rename = "Self")]
+    own: Option<Own>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Own {
+    #[serde(default)]
+    online: bool,
+    #[serde(default)]
+    expired: bool,
+    #[serde(default)]
+    key_expiry: Option<String>,
+}
+
+fn status(text: &str) -> Seen<TailscaleStatus> {
+    let status: Status = serde_json::from_str(text)
+        .map_err(|err| format!("`tailscale status --json` is not understood: {err}"))?;
+    let own = status.own.ok_or("`tailscale status --json` has no Self")?;
+    Ok(TailscaleStatus {
+        backend_state: status.backend_state,
+        tun: status.tun,
+        online: own.online,
+        addresses: status.tailscale_ips.unwrap_or_default(),
+        expired: own.expired,
+        key_expiry: own.key_expiry,
+    })
+}
+
+fn takes_ssh(text: &str) -> Seen<bool> {
+    #[derive(Deserialize)]
+    struct Prefs {
+        #[serde(rename = "RunSSH")]
+        run_ssh: bool,
+    }
+    let prefs: Prefs = serde_json::from_str(text)
+        .map_err(|err| format!("`tailscale debug prefs` is not understood: {err}"))?;
+    Ok(prefs.run_ssh)
+}
+
+/// The IPv4 addresses that the kernel holds for its own: its routing table names each `LOCAL`.
+fn interface_addresses(host: &Host, place: &Place) -> Seen<Vec<IpAddr>> {
+    let path = Path::new("/proc/net/fib_trie");
+    let bytes =
+        host.read(&place.at(path), 64 << 20).map_err(|err| format!("{}: {err}", path.display()))?;
+    Ok(local_addresses(&String::from_utf8_lossy(&bytes)))
+}
+
+/// The addresses that a text of the form of `/proc/net/fib_trie` calls `LOCAL`.
+pub fn local_addresses(trie: &str) -> Vec<IpAddr> {
+    let mut found = Vec::new();
+    let mut last = None;
+    for line in trie.lines().map(str::trim) {
+        if let Some(address) = line.strip_prefix("|-- ") {
+            last = address.parse().ok();
+        } else if line.starts_with("/32 host LOCAL") {
+            found.extend(last.map(IpAddr::V4).filter(|address| !found.contains(address)));
+        }
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_tailscale_says_is_read() {
+        assert_eq!(version("1.96.2\n  tailscale commit: x\n"), Some((1, 96)));
+        assert_eq!(version("1.102.0-dev20260801-t1\n"), Some((1, 102)));
+        assert_eq!(version("tailscale\n"), None);
+        assert_eq!(addresses("100.64.1.2\n").unwrap(), ["100.64.1.2".parse::<IpAddr>().unwrap()]);
+        assert!(addresses("no current Tailscale IPs\n").is_err());
+        assert_eq!(takes_ssh("{\"RunSSH\": true, \"x\": 1}"), Ok(true));
+        assert!(takes_ssh("{}").is_err());
+    }
+
+    #[test]
+    fn statuses_of_every_kind_are_read_and_garbage_is_not() {
+        let up = r#"{"Version":"1.98","TUN":true,"BackendState":"Running","TailscaleIPs":
+            ["100.101.102.103","fd7a:115c:a1e0::1"],"Self":{"Online":true,"KeyExpiry":"2027-01-01T00:00:00Z"}}"#;
+        let told = status(up).unwrap();
+        assert!(told.tun && told.online && !told.expired);
+        assert_eq!(
+            (told.addresses.len(), told.key_expiry.as_deref()),
+            (2, Some("2027-01-01T00:00:00Z"))
+        );
+        let out =
+            r#"{"TUN":true,"BackendState":"NeedsLogin","TailscaleIPs":null,"Self":{"OS":"linux"}}"#;
+        let told = status(out).unwrap();
+        assert_eq!(
+            (told.backend_state.as_str(), told.online, told.addresses.len()),
+            ("NeedsLogin", false, 0)
+        );
+        for garbage in
+            ["", "{}", "{\"BackendState\": \"Runn", r#"{"TUN":true,"BackendState":"Running"}"#]
+        {
+            assert!(status(garbage).is_err(), "{garbage}");
+        }
+    }
+
+    #[test]
+    fn local_addresses_are_those_the_kernel_calls_its_own() {
+        let trie = "Main:\n  +-- 0.0.0.0/0 3 0 5\n     |-- 0.0.0.0\n        /0 universe UNICAST\n\
+                    Local:\n     +-- 100.64.0.0/10 2 0 2\n        |-- 100.64.0.0\n           /10 link UNICAST\n\
+                    \x20       |-- 100.64.1.2\n           /32 host LOCAL\n        |-- 127.255.255.255\n\
+                    \x20          /32 link BROADCAST\n";
+        assert_eq!(local_addresses(trie), ["100.64.1.2".parse::<IpAddr>().unwrap()]);
+    }
+
+    #[test]
+    fn a_bind_tells_own_addresses_from_others() {
+        assert_eq!(can_bind(Ipv4Addr::LOCALHOST), Ok(()));
+        assert!(can_bind(Ipv4Addr::new(192, 0, 2, 1)).is_err());
+    }
+}
