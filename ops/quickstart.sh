@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Builds the bridge and runs it once, for real, in a folder of its own.
+# Builds the bridge and runs it once, for real, in a folder of its own; then has doctor look at this
+# machine.
 #
 #   ops/quickstart.sh [--home DIR]           default: target/quickstart
 #   ops/quickstart.sh --watch [--home DIR]   leaves an executor running there, to try things on
@@ -30,7 +31,7 @@ while [ $# -gt 0 ]; do
     --watch) watch=yes ;;
     --stop) stop=yes ;;
     -h | --help)
-      sed -n '2,9s/^# \{0,1\}//p' "$0"
+      sed -n '2,10s/^# \{0,1\}//p' "$0"
       exit 0
       ;;
     *)
@@ -64,7 +65,7 @@ need_rust
 need_packages cc:gcc git:git
 
 step "building (2 to 4 minutes on two cores the first time, seconds after that)"
-cargo build --profile quick -p bridge-exec -p bridge-submit -p bridge-publish -p bridge-report
+cargo build --profile quick -p bridge-exec -p bridge-submit -p bridge-publish -p bridge-report -p doctor
 bin=$PWD/${CARGO_TARGET_DIR:-target}/quick
 [ -d "$bin" ] || bin=${CARGO_TARGET_DIR:-target}/quick
 
@@ -130,6 +131,14 @@ say "  audit log:     $BRIDGE_ROOT/logs/bridge.log"
 say "  run records:   $AIOPS_HOME/artifacts/runs/"
 [ "$bad" = 0 ] || fail "that is not what should have happened; please report it with $demo"
 
+step "doctor host: this machine as it is (a no is fine here: not all of the system is installed)"
+code=0
+"$bin/doctor" host || code=$?
+case $code in
+  0 | 1 | 69) say "exit code $code; the report: $AIOPS_HOME/artifacts/doctor/" ;;
+  *) fail "doctor ended with code $code" ;;
+esac
+
 if [ "$watch" = yes ]; then
   "$bin/bridge-exec" watch --publish > "$demo/watch.log" 2>&1 &
   echo $! > "$demo/watch.pid"
@@ -146,5 +155,6 @@ Done in $SECONDS seconds. To try next:
   echo hello | bridge-submit write notes/a.md --wait    # a change, followed to its outcome
   bridge-submit smoke                                   # four questions whose answers are known
   bridge-report                                         # a summary
+  doctor repo; doctor host --only ports                 # this checkout's health; what listens here
   less docs/bridge.md                                   # clients in Python and shell, every reason
 END

@@ -32,6 +32,9 @@ pub fn schemas() -> Vec<(&'static str, Schema)> {
         ("bridge.publish_watch.schema.json", schema_for!(bridge_publish::Watched)),
         ("bridge.report.schema.json", schema_for!(report::Summary)),
         ("bridge.smoke.schema.json", schema_for!(submit::Smoke)),
+        ("doctor.schema.json", schema_for!(doctor::Policy)),
+        ("doctor.report.schema.json", schema_for!(doctor::Report)),
+        ("facts.schema.json", schema_for!(host_facts::Facts)),
         ("alert.schema.json", schema_for!(ops_core::alert::Spooled)),
         ("key.audit.schema.json", schema_for!(key::audit::Entry)),
         ("key.deleted.schema.json", schema_for!(keys::Deletion)),
@@ -63,6 +66,7 @@ pub fn commands() -> Vec<Command> {
         bridge_publish::args::Args::command(),
         bridge_report::args::Args::command(),
         bridge_submit::args::Args::command(),
+        doctor::args::Args::command(),
         key::args::Args::command(),
         notify::args::Args::command(),
     ]

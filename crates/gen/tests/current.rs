@@ -47,6 +47,7 @@ fn whole<S: config::Settings>(folder: &Path) {
 fn shipped_configuration_is_valid_and_nothing_else_is_shipped() {
     let folder = top().join("configs");
     whole::<Settings>(&folder);
+    whole::<doctor::Policy>(&folder);
     whole::<secrets::Registry>(&folder);
     whole::<notify::settings::Settings>(&folder);
     let files: BTreeSet<String> = fs::read_dir(folder)
@@ -56,7 +57,9 @@ fn shipped_configuration_is_valid_and_nothing_else_is_shipped() {
     // A new file takes its line above.
     assert_eq!(
         files,
-        BTreeSet::from(["bridge.yaml", "keys.yaml", "notify.yaml", "schemas"].map(str::to_owned))
+        BTreeSet::from(
+            ["bridge.yaml", "doctor.yaml", "keys.yaml", "notify.yaml", "schemas"].map(str::to_owned)
+        )
     );
 }
 
@@ -73,6 +76,8 @@ fn open_objects(name: &str, at: &str, schema: &serde_json::Value) {
         "alert.schema.json",
         "bridge.schema.json",
         "command.schema.json",
+        "doctor.schema.json",
+        "facts.schema.json",
         "key_rotation.schema.json",
         "keys.schema.json",
         "notify.schema.json",

@@ -149,7 +149,10 @@ pub fn check_yaml(text: &str) -> Result<(), String> {
 }
 
 /// Reads YAML (and so JSON) into a JSON value. Only this and the function above know the YAML crate.
-fn yaml(text: &str) -> Result<Value, String> {
+///
+/// # Errors
+/// What is wrong, with its place; duplicate keys too.
+pub fn yaml(text: &str) -> Result<Value, String> {
     // By way of the crate's own value type, which refuses duplicate keys.
     let value: serde_yaml::Value = serde_yaml::from_str(text).map_err(|err| err.to_string())?;
     serde_json::to_value(value).map_err(|err| err.to_string())

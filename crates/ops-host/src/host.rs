@@ -8,6 +8,8 @@ mod links;
 mod lock;
 mod process;
 mod replace;
+mod run_bits;
+mod space;
 mod stop;
 mod terminal;
 mod wait;
@@ -28,6 +30,7 @@ pub use links::Belongings;
 pub use lock::{Busy, Lock};
 pub use process::{Ending, Exec, Finished};
 pub use replace::Replacement;
+pub use space::Space;
 pub use stop::Stop;
 #[cfg(target_os = "linux")]
 pub use watch::{Watcher, Woken};

@@ -62,6 +62,12 @@ impl Rules {
         text::scan_part(self, &text::Part::whole(path, bytes))
     }
 
+    /// Returns whether files of this path are passed over whatever they hold: pictures, lock files,
+    /// installed packages, and the rules themselves. [`Rules::walk`] asks by itself.
+    pub fn passes_over(&self, path: &Path) -> bool {
+        self.common.allows_path(Some(path))
+    }
+
     /// Finds secrets in what a unified diff adds, by the new file's name and line. A diff that lies
     /// about its hunks is scanned all the same: every line that starts with `+` counts.
     pub fn scan_diff(&self, diff: &[u8]) -> DiffScan {

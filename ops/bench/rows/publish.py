@@ -52,7 +52,7 @@ def measure(bench):
             names += [f"results/{ident}.json", f"results/{ident}.integrity.json"]
             seconds += bench.call(*git, "add", "-f", "--", *names, cwd=root.root)[0]
             message = f"bridge: results {ident} (exit=0)"
-            commit = ["commit", "-q", "--no-verify", "-m", message]
+            commit = ["commit", "-q", "-m", message]
             seconds += bench.call(*git, *commit, cwd=root.root)[0]
         seconds += bench.call(*git, "push", "-q", "origin", "HEAD:main", cwd=root.root)[0]
         check(remote, count)
