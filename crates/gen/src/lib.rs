@@ -34,6 +34,14 @@ pub fn schemas() -> Vec<(&'static str, Schema)> {
         ("bridge.smoke.schema.json", schema_for!(submit::Smoke)),
         ("doctor.schema.json", schema_for!(doctor::Policy)),
         ("doctor.report.schema.json", schema_for!(doctor::Report)),
+        ("heal.schema.json", schema_for!(heal::documents::Summary)),
+        ("heal.evidence.schema.json", schema_for!(heal::documents::Verified)),
+        ("guard.schema.json", schema_for!(guard::Policy)),
+        ("guard.cycle.schema.json", schema_for!(guard::documents::Cycle)),
+        ("guard.install.schema.json", schema_for!(guard::documents::Installed)),
+        ("guard.reset.schema.json", schema_for!(guard::documents::Reset)),
+        ("guard.state.schema.json", schema_for!(guard::memory::Memory)),
+        ("guard.status.schema.json", schema_for!(guard::documents::Standing)),
         ("facts.schema.json", schema_for!(host_facts::Facts)),
         ("alert.schema.json", schema_for!(ops_core::alert::Spooled)),
         ("key.audit.schema.json", schema_for!(key::audit::Entry)),
@@ -67,6 +75,11 @@ pub fn commands() -> Vec<Command> {
         bridge_report::args::Args::command(),
         bridge_submit::args::Args::command(),
         doctor::args::Args::command(),
+<<<<<<< HEAD
+=======
+        guard::args::Args::command(),
+        heal::args::Args::command(),
+>>>>>>> wt-guard
         key::args::Args::command(),
         notify::args::Args::command(),
     ]

@@ -46,6 +46,11 @@ fn whole<S: config::Settings>(folder: &Path) {
 #[test]
 fn shipped_configuration_is_valid_and_nothing_else_is_shipped() {
     let folder = top().join("configs");
+<<<<<<< HEAD
+=======
+    whole::<doctor::Policy>(&folder);
+    whole::<guard::Policy>(&folder);
+>>>>>>> wt-guard
     whole::<Settings>(&folder);
     whole::<doctor::Policy>(&folder);
     whole::<secrets::Registry>(&folder);
@@ -58,7 +63,12 @@ fn shipped_configuration_is_valid_and_nothing_else_is_shipped() {
     assert_eq!(
         files,
         BTreeSet::from(
+<<<<<<< HEAD
             ["bridge.yaml", "doctor.yaml", "keys.yaml", "notify.yaml", "schemas"].map(str::to_owned)
+=======
+            ["bridge.yaml", "doctor.yaml", "guard.yaml", "keys.yaml", "notify.yaml", "schemas"]
+                .map(str::to_owned)
+>>>>>>> wt-guard
         )
     );
 }
@@ -78,6 +88,8 @@ fn open_objects(name: &str, at: &str, schema: &serde_json::Value) {
         "command.schema.json",
         "doctor.schema.json",
         "facts.schema.json",
+        "guard.schema.json",
+        "guard.state.schema.json",
         "key_rotation.schema.json",
         "keys.schema.json",
         "notify.schema.json",

@@ -20,6 +20,9 @@ fn systemd_accepts_the_units_without_a_word_and_they_are_hardened() {
     let mut units = Vec::new();
     for entry in fs::read_dir(ops().join("systemd")).unwrap() {
         let entry = entry.unwrap();
+        if entry.path().extension().is_some_and(|it| it == "conf") {
+            continue;
+        }
         // The programs are not installed here; systemd wants to see executables.
         let unit = fs::read_to_string(entry.path()).unwrap();
         let unit = unit.replace("ExecStart=/opt/ai-ops-runner/bin/", "ExecStart=/bin/true ");
@@ -32,8 +35,15 @@ fn systemd_accepts_the_units_without_a_word_and_they_are_hardened() {
     assert!(said.status.success(), "{}", text(&said.stderr));
     assert_eq!(text(&said.stderr), "", "any word of systemd-analyze is a defect");
     for unit in units.iter().filter(|it| it.extension().is_some_and(|it| it == "service")) {
+        // Two are root: guard starts the fix of sshd, notify reads what programs of several users
+        // spool. What is left to them has its reason beside it.
+        let most = match unit.file_stem().and_then(|it| it.to_str()) {
+            Some("aiops-guard") => 26,
+            Some("aiops-notify") => 20,
+            _ => 15,
+        };
         let said = Command::new("systemd-analyze")
-            .args(["security", "--offline=true", "--threshold=15"])
+            .args(["security", "--offline=true", &format!("--threshold={most}")])
             .arg(unit)
             .output()
             .unwrap();
