@@ -75,11 +75,8 @@ pub fn commands() -> Vec<Command> {
         bridge_report::args::Args::command(),
         bridge_submit::args::Args::command(),
         doctor::args::Args::command(),
-<<<<<<< HEAD
-=======
         guard::args::Args::command(),
         heal::args::Args::command(),
->>>>>>> wt-guard
         key::args::Args::command(),
         notify::args::Args::command(),
     ]

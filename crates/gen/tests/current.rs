@@ -46,11 +46,7 @@ fn whole<S: config::Settings>(folder: &Path) {
 #[test]
 fn shipped_configuration_is_valid_and_nothing_else_is_shipped() {
     let folder = top().join("configs");
-<<<<<<< HEAD
-=======
-    whole::<doctor::Policy>(&folder);
     whole::<guard::Policy>(&folder);
->>>>>>> wt-guard
     whole::<Settings>(&folder);
     whole::<doctor::Policy>(&folder);
     whole::<secrets::Registry>(&folder);
@@ -63,12 +59,8 @@ fn shipped_configuration_is_valid_and_nothing_else_is_shipped() {
     assert_eq!(
         files,
         BTreeSet::from(
-<<<<<<< HEAD
-            ["bridge.yaml", "doctor.yaml", "keys.yaml", "notify.yaml", "schemas"].map(str::to_owned)
-=======
             ["bridge.yaml", "doctor.yaml", "guard.yaml", "keys.yaml", "notify.yaml", "schemas"]
                 .map(str::to_owned)
->>>>>>> wt-guard
         )
     );
 }

@@ -407,10 +407,6 @@ fn rename_to_free_name(from: &Path, to: &Path) -> io::Result<()> {
     }
 }
 
-<<<<<<< HEAD
-<<<<<<< HEAD
-=======
->>>>>>> wt-guard
 /// Opens a regular file; never follows a link at its name or waits for a pipe's other end.
 fn open_plain(path: &Path, options: &OpenOptions) -> io::Result<File> {
     let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
@@ -422,14 +418,7 @@ fn open_plain(path: &Path, options: &OpenOptions) -> io::Result<File> {
     Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"))
 }
 
-<<<<<<< HEAD
-fn sync_folder(path: &Path) -> io::Result<()> {
-=======
 pub(super) fn sync_folder(path: &Path) -> io::Result<()> {
->>>>>>> wt-sshd
-=======
-pub(super) fn sync_folder(path: &Path) -> io::Result<()> {
->>>>>>> wt-guard
     match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => File::open(folder)?.sync_all(),
         _ => File::open(".")?.sync_all(),

@@ -1,8 +1,4 @@
-<<<<<<< HEAD:crates/ops-host/src/host/space.rs
 //! The room in a file system.
-=======
-//! The room left in a file system.
->>>>>>> wt-guard:crates/ops-host/src/host/ends.rs
 
 use std::io;
 use std::path::Path;
@@ -47,11 +43,7 @@ mod tests {
     use super::*;
 
     #[test]
-<<<<<<< HEAD:crates/ops-host/src/host/space.rs
     fn the_room_around_a_path_is_told() {
-=======
-    fn the_room_around_a_file_is_told() {
->>>>>>> wt-guard:crates/ops-host/src/host/ends.rs
         let dir = tempfile::tempdir().unwrap();
         let host = Host::real();
         let space = host.space(dir.path()).unwrap();
