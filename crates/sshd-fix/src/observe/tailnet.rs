@@ -1,7 +1,7 @@
 //! What Tailscale and the kernel say of this node's tailnet address.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddrV4};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use ops_core::host::Host;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, socket_with};
@@ -12,21 +12,26 @@ use crate::facts::{Seen, Tailnet, TailscaleStatus};
 use crate::places::Place;
 
 pub(super) fn tailnet(host: &Host, place: &Place) -> Tailnet {
+    let nothing = |program: Option<PathBuf>, why: &str| Tailnet {
+        program,
+        version: None,
+        status: Err(why.into()),
+        ipv4: Err(why.into()),
+        takes_ssh: Err(why.into()),
+        interface_addresses: interface_addresses(host, place),
+        bind: Err(why.into()),
+    };
     let Some(program) = host.find_program("tailscale") else {
-        let none = || "there is no program `tailscale`".to_owned();
-        return Tailnet {
-            program: None,
-            version: None,
-            status: Err(none()),
-            ipv4: Err(none()),
-            takes_ssh: Err(none()),
-            interface_addresses: interface_addresses(host, place),
-            bind: Err(none()),
-        };
+        return nothing(None, "there is no program `tailscale`");
     };
     let ask = |args: &[&str]| {
         let said = run(host, &program, args.iter().copied())?;
         String::from_utf8(said.stdout).map_err(|err| format!("tailscale {}: {err}", args.join(" ")))
+    };
+    let status = match ask(&["status", "--json", "--peers=false"]).and_then(|text| status(&text)) {
+        Ok(status) => status,
+        // One question that hangs is enough.
+        Err(why) => return nothing(Some(program.clone()), &why),
     };
     let ipv4 = ask(&["ip", "-4"]).and_then(|text| addresses(&text));
     let bound = match ipv4.as_ref().ok().and_then(|all| all.first()) {
@@ -35,7 +40,7 @@ pub(super) fn tailnet(host: &Host, place: &Place) -> Tailnet {
     };
     Tailnet {
         version: ask(&["version"]).ok().and_then(|text| version(&text)),
-        status: ask(&["status", "--json", "--peers=false"]).and_then(|text| status(&text)),
+        status: Ok(status),
         takes_ssh: ask(&["debug", "prefs"]).and_then(|text| takes_ssh(&text)).or_else(|first| {
             let told = ask(&["get", "ssh"])?;
             told.trim().parse().map_err(|_| format!("{first}; `tailscale get ssh` said {told:?}"))

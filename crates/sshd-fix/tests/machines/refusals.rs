@@ -20,6 +20,7 @@ fn with_tailscale_down_or_unknown_not_a_byte_is_changed() {
         State { ssh: true, ..healthy() },
         State { key_expiry: Some("2020-01-01T00:00:00Z".into()), ..healthy() },
         State { fault: Some(Fault::Garbage), ..healthy() },
+        State { fault: Some(Fault::Hang), ..healthy() },
         State { fault: Some(Fault::NotRunning), ..healthy() },
         State { fault: Some(Fault::Missing), ..healthy() },
     ];
