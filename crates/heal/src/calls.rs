@@ -42,13 +42,8 @@ fn rollback(record: &Path, context: &Context) -> Result<Box<dyn Report>, Failure
     match ssh::fix(context, None).and_then(|fix| fix.rollback(record)) {
         Err(failure) => run.end_failed(policy(context).as_ref(), failure),
         Ok(outcome) => {
-            let (word, reason, exit) = run.note(&outcome);
-            // Going back is what was asked for: done, it is a yes, and systemd need not try again.
-            let exit = match outcome.ended {
-                act::Ended::RolledBack { .. } => Exit::Ok,
-                _ => exit,
-            };
-            Ok(Box::new(run.end(policy(context).as_ref(), (word, reason, exit), false)?))
+            let ended = run.note(&outcome);
+            Ok(Box::new(run.end(policy(context).as_ref(), ended, false)?))
         }
     }
 }

@@ -28,10 +28,14 @@ pub enum Ended {
     AwaitingConfirmation,
     /// A change that waited for it was confirmed.
     Confirmed,
+    /// A change waits for a confirmation, and this was none.
+    NotConfirmed,
     /// No change waits for a confirmation.
     NothingPending,
     /// Something stood in the way; nothing was touched.
     Refused,
+    /// Everything is as it was before, as was asked for.
+    PutBack,
     /// The fix failed, and everything is as it was before.
     RolledBack,
     /// That change was completed or undone before.
@@ -52,7 +56,9 @@ impl Ended {
             Self::Fixed => "fixed",
             Self::AwaitingConfirmation => "awaiting_confirmation",
             Self::Confirmed => "confirmed",
+            Self::NotConfirmed => "not_confirmed",
             Self::NothingPending => "nothing_pending",
+            Self::PutBack => "put_back",
             Self::Refused => "refused",
             Self::RolledBack => "rolled_back",
             Self::AlreadyEnded => "already_ended",

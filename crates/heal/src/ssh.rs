@@ -34,6 +34,8 @@ pub(crate) fn words(outcome: &Outcome) -> (Word, String) {
             (Word::AwaitingConfirmation, outcome.ended.to_string())
         }
         Ended::Confirmed => (Word::Confirmed, String::new()),
+        Ended::NotConfirmed { because } => (Word::NotConfirmed, because.clone()),
+        Ended::PutBack => (Word::PutBack, String::new()),
         Ended::NothingPending => (Word::NothingPending, outcome.ended.to_string()),
         Ended::RolledBack { because } => (Word::RolledBack, because.clone()),
         Ended::AlreadyEnded => (Word::AlreadyEnded, outcome.ended.to_string()),

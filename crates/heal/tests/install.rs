@@ -227,6 +227,8 @@ fn a_smoke_test_that_passes_is_a_line_each_and_resolves_what_was_told() {
     assert!(said.contains("ok      doctor.schema"), "{said}");
     assert!(said.contains("skipped bridge.smoke     no bridge root"), "{said}");
     assert!(told.contains("resolve --check smoke.nightly"), "{told}");
+    let (_, list, _) = smoke(&scene, &["--list"]);
+    assert!(list.lines().any(|it| it == "bridge.smoke") && !list.contains("passed"), "{list}");
 }
 
 #[test]
