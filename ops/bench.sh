@@ -38,14 +38,19 @@ while IFS= read -r package; do
 done <<<"$needs"
 
 # Without a package named, cargo would build them all.
+# Small sizes judge no target: they take the profile that is built in a fraction of the time.
+profile=release
+case " $* " in
+*" --quick "*) profile=quick ;;
+esac
 if [ "${#packages[@]}" -gt 0 ]; then
   echo "bench: building" >&2
-  cargo build --release --bins --examples --quiet --manifest-path "$root/Cargo.toml" \
+  cargo build --profile "$profile" --bins --examples --quiet --manifest-path "$root/Cargo.toml" \
     "${packages[@]}" || {
     echo "bench: the binaries do not build" >&2
     exit 69
   }
 fi
 
-exec "${drive[@]}" --binaries "$target/release" --folder "${BENCH_DIR:-$root/target/bench}" \
+exec "${drive[@]}" --binaries "$target/$profile" --folder "${BENCH_DIR:-$root/target/bench}" \
   --out "$root/target/bench/bench.json" "$@"
