@@ -298,9 +298,27 @@ fn installing_twice_changes_nothing_and_uninstalling_takes_it_all_away() {
     }
     let said = run(&machine, &["sh", "-c", install]).expect(0).stdout;
     assert!(said.ends_with("nothing to do\n"), "{said}");
-    let owners = "stat -c '%U:%G %a' /var/lib/ai-ops-runner/artifacts/runs /var/log/ai-ops-runner";
-    let owners = run(&machine, &["sh", "-c", owners]).expect(0).stdout;
-    assert_eq!(owners, "aiops:aiops 2770\nroot:aiops 2750\n");
+    // What root acts on is out of the reach of aiops.
+    let as_aiops = |script: &str| {
+        run(
+            &machine,
+            &["setpriv", "--reuid=aiops", "--regid=aiops", "--clear-groups", "sh", "-c", script],
+        )
+    };
+    for script in [
+        "mv state state.away",
+        "mv state/sshd-fix state/away",
+        "ls state/sshd-fix",
+        "touch state/guard/state.json",
+        "touch artifacts/evidence/mine",
+    ] {
+        assert_ne!(as_aiops(&format!("cd {HOME} && {script}")).code, 0, "{script}");
+    }
+    let own =
+        "mkdir state/bridge artifacts/runs/mine && touch state/alerts/new/one state/doctor/two";
+    drop(as_aiops(&format!("cd {HOME} && {own}")).expect(0));
+    let again = run(&machine, &["systemd-tmpfiles", "--create", "aiops.conf", "aiops-notify.conf"]);
+    assert_eq!((again.code, again.stderr.as_str()), (0, ""));
     drop(run(&machine, &["sh", "-c", "cd /root/kit && ops/install.sh --uninstall"]).expect(0));
     let left = "ls /etc/systemd/system/aiops-* /usr/local/bin/guard /opt/ai-ops-runner 2>/dev/null";
     assert_eq!(run(&machine, &["sh", "-c", left]).stdout, "");
