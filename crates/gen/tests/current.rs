@@ -120,3 +120,28 @@ fn man_pages_and_completions_are_made_for_every_binary() {
     }
     assert_eq!(Command::new(env!("CARGO_BIN_EXE_gen")).status().unwrap().code(), Some(1));
 }
+
+#[test]
+fn the_installer_and_the_package_know_every_binary_and_every_file() {
+    let read = |name: &str| fs::read_to_string(top().join(name)).unwrap();
+    let (script, package) = (read("ops/install.sh"), read("crates/gen/Cargo.toml"));
+    let start = script.find("programs=\"").unwrap();
+    let programs = script[start..].split('"').nth(1).unwrap().replace("\\\n", "");
+    let programs: BTreeSet<&str> = programs.split_whitespace().collect();
+    for command in r#gen::commands() {
+        let name = command.get_name();
+        assert!(programs.contains(name), "ops/install.sh leaves {name} out");
+        let asset = format!("[\"target/release/{name}\", \"opt/ai-ops-runner/bin/\", \"755\"]");
+        assert!(package.contains(&asset), "the package leaves {name} out");
+    }
+    for entry in fs::read_dir(top().join("configs")).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        let is_told = package.contains(&format!("/etc/ai-ops-runner/configs/{name}\""));
+        assert!(is_told || name == "schemas", "the package does not know that {name} is edited");
+    }
+    for entry in fs::read_dir(top().join("ops/systemd")).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        let is_conf = name.ends_with(".conf");
+        assert!(!is_conf || package.contains(&name), "the package leaves {name} out");
+    }
+}

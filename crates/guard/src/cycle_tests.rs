@@ -260,11 +260,18 @@ fn a_broken_memory_is_left_as_it_is_and_forbids_the_fix() {
 fn a_fix_that_cannot_be_written_down_is_not_begun() {
     let machine = Machine::new();
     let host = &machine.context.host;
-    // A file where the folder of the memory should be.
-    host.make_dir(&machine.home.path().join("state"), 0o750).unwrap();
-    host.replace_file(&machine.home.path().join("state/guard"), b"", 0o640).unwrap();
-    let cycle = machine.cycle(&[public()], &Fixed::Done);
-    assert_eq!((cycle.event.as_str(), *machine.fixes.borrow()), ("refused", 0));
+    let look = || {
+        // From now on, a file is where the folder of the memory should be.
+        host.make_dir(&machine.home.path().join("state"), 0o750).unwrap();
+        host.replace_file(&machine.home.path().join("state/guard"), b"", 0o640).unwrap();
+        public()
+    };
+    let fix = || panic!("it was begun");
+    let powers = Powers { look: Box::new(look), fix: Box::new(fix) };
+    let log = machine.home.path().join("log/guard.log");
+    let cycle = run(&machine.context, &machine.policy, log, powers);
+    assert_eq!(cycle.event, "refused");
+    assert!(cycle.reason.contains("cannot be written down"), "{}", cycle.reason);
 }
 
 #[test]

@@ -169,3 +169,23 @@ fn install_below_another_root_says_what_it_does_does_it_once_and_undoes_it() {
     assert!(!units.join("aiops-guard.service").exists());
     assert_eq!(changes(&["uninstall", "--root", root, "--json"]), 0);
 }
+
+#[test]
+fn a_cycle_of_a_healthy_host_stays_below_20_mb_of_memory() {
+    let scene = Scene::new(FINE);
+    // Whoever waits for a child is told the most it had; no other way catches the peak.
+    let meter = "import os,resource,sys
+os.spawnve(os.P_WAIT, sys.argv[1], sys.argv[1:], os.environ)
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024)";
+    let mut command = Command::new("python3");
+    command.args(["-c", meter, env!("CARGO_BIN_EXE_guard"), "run", "--quiet"]);
+    command.env("AIOPS_HOME", scene.home());
+    let Ok(output) = command.env("AIOPS_CONFIGS", scene.dir.path().join("configs")).output() else {
+        eprintln!("skipped: no python3 to measure with");
+        return;
+    };
+    assert!(scene.log().contains(" event=pass "), "{}", scene.log());
+    let said = String::from_utf8(output.stdout).unwrap();
+    let peak: u64 = said.lines().last().unwrap().parse().unwrap();
+    assert!(peak < 20_000_000, "{peak} bytes");
+}

@@ -28,3 +28,19 @@ pub(crate) fn tell(context: &Context, summary: &Summary) -> Result<(), Failure> 
     };
     alert::raise(context, "heal", &alert).map(|_started| ())
 }
+
+/// Tells that a run had no answer.
+///
+/// # Errors
+/// Exit 69 when it cannot be written.
+pub(crate) fn tell_failed(context: &Context, why: &Failure) -> Result<(), Failure> {
+    let alert = Alert {
+        title: format!("{}: heal failed", context.host.name()),
+        message: why.lines().join("\n"),
+        check: Some("heal.run".into()),
+        severity: Severity::High,
+        kind: Kind::Event,
+        channel: None,
+    };
+    alert::raise(context, "heal", &alert).map(|_started| ())
+}

@@ -43,40 +43,46 @@ pub(crate) fn lock(context: &Context) -> Result<Lock, Failure> {
 
 /// `heal` without a part of it.
 pub(crate) fn run(args: &PostureArgs, context: &Context) -> Result<Box<dyn Report>, Failure> {
+    let _lock = lock(context)?;
+    let mut summary = whole(args, context);
+    if args.notify {
+        let told = match &summary {
+            Ok(summary) => alert::tell(context, summary),
+            Err(failure) => alert::tell_failed(context, failure),
+        };
+        if let Err(failure) = told {
+            context.tell(0, &failure.lines().join("\n"));
+            if let Ok(summary) = &mut summary {
+                summary.exit = summary.exit.map(|exit| exit.or(Exit::Unavailable));
+            }
+        }
+    }
+    Ok(Box::new(summary?))
+}
+
+fn whole(args: &PostureArgs, context: &Context) -> Result<Summary, Failure> {
     let mode = match args {
         PostureArgs { check_only: true, .. } => Mode::CheckOnly,
         PostureArgs { verify_only: true, .. } => Mode::VerifyOnly,
         _ => Mode::Heal,
     };
-    let _lock = lock(context)?;
     let mut run = Run::new(context, mode);
-    let summary = match config::load::<Policy>(&context.host, &context.configs) {
+    let policy = match config::load::<Policy>(&context.host, &context.configs) {
         Err(failure) => return run.end_failed(None, failure),
-        Ok(policy) => {
-            let before = observe::look(context, &policy);
-            let fixes = decide::fixes(args, &before.report);
-            run.before = Some(before);
-            let mut ended = match mode {
-                Mode::Heal => (Ended::NotNeeded, String::new(), Exit::Ok),
-                _ => (Ended::Checked, String::new(), Exit::Ok),
-            };
-            for fix in fixes {
-                match run.apply(fix, None) {
-                    Ok(outcome) => ended = run.note(&outcome),
-                    Err(failure) => return run.end_failed(Some(&policy), failure),
-                }
-            }
-            run.end(Some(&policy), ended, true)
-        }
+        Ok(policy) => policy,
     };
-    let mut summary = summary?;
-    if args.notify
-        && let Err(failure) = alert::tell(context, &summary)
-    {
-        context.tell(0, &failure.lines().join("\n"));
-        summary.exit = summary.exit.map(|exit| exit.or(Exit::Unavailable));
+    let before = observe::look(context, &policy);
+    let fixes = decide::fixes(args, &before.report);
+    run.before = Some(before);
+    let nothing = if mode == Mode::Heal { Ended::NotNeeded } else { Ended::Checked };
+    let mut ended = (nothing, String::new(), Exit::Ok);
+    for fix in fixes {
+        match run.apply(fix, None) {
+            Ok(outcome) => ended = run.note(&outcome),
+            Err(failure) => return run.end_failed(Some(&policy), failure),
+        }
     }
-    Ok(Box::new(summary))
+    run.end(Some(&policy), ended, true)
 }
 
 impl<'a> Run<'a> {

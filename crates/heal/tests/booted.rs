@@ -264,7 +264,7 @@ fn what_is_not_confirmed_is_undone_and_what_is_stays() {
     assert_eq!(fixed["outcome"], "awaiting_confirmation", "{fixed}");
     let undone = holds_within(Duration::from_mins(1), || answers_publicly(&machine));
     assert!(undone, "{}", machine.journal("aiops-sshd-unconfirmed"));
-    // What undoes it is about its evidence for a while yet, and holds the lock until then.
+    // sshd answers before the way back has verified itself, and until then it holds the lock.
     let nothing = || run(&machine, &["heal", "confirm", "--json"]);
     let ended = holds_within(Duration::from_mins(1), || nothing().code != 75);
     assert!(ended, "{}", machine.journal("aiops-sshd-unconfirmed"));
@@ -279,6 +279,14 @@ fn what_is_not_confirmed_is_undone_and_what_is_stays() {
 fn installing_twice_changes_nothing_and_uninstalling_takes_it_all_away() {
     let base = booted::or_skip!(Base::get());
     let machine = installed(&base);
+    // guard sets its own timer up and takes it away again, whoever put the units there.
+    for (call, changes, state) in
+        [("install", 2, "active"), ("install", 0, "active"), ("uninstall", 5, "inactive")]
+    {
+        let done = run(&machine, &["guard", call, "--json"]).expect(0).json();
+        assert_eq!(done["changes"].as_array().unwrap().len(), changes, "{done}");
+        assert_eq!(machine.is_active("aiops-guard.timer"), state);
+    }
     machine.put("/root/kit.tar", kit(), 0o600);
     let unpack = "cd /root/kit && tar -xf ../kit.tar && rm ../kit.tar";
     drop(run(&machine, &["sh", "-c", unpack]).expect(0));

@@ -169,7 +169,8 @@ fn a_plan_is_a_look_that_leaves_nothing() {
 fn a_policy_that_is_wrong_fails_with_evidence() {
     let scene = Scene::new(FINE);
     fs::write(scene.dir.path().join("configs/doctor.yaml"), "nothing: here\n").unwrap();
-    assert_eq!(scene.heal(&[]).status.code(), Some(78));
+    assert_eq!(scene.heal(&["--notify"]).status.code(), Some(78));
+    assert_eq!(fs::read_dir(scene.home().join("state/alerts/new")).unwrap().count(), 1);
     let summary = scene.assert_whole();
     assert_eq!((&summary["outcome"], &summary["exit_code"]), (&"failed".into(), &78.into()));
 }
