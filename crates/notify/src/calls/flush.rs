@@ -19,7 +19,7 @@ pub(super) fn flush(bench: &Bench<'_>) -> Result<Flushed, Failure> {
 fn flushed(done: &Done) -> Flushed {
     let count = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
     // What is worst decides: a channel that fails is news, one that is merely paced is not.
-    let worst = [Left::NoChannel, Left::NoSecret, Left::Failing, Left::Paced]
+    let worst = [Left::NoChannel, Left::NoSecret, Left::Failing, Left::Paced, Left::Flapping]
         .into_iter()
         .find_map(|kind| done.left.values().find(|(left, _)| *left == kind));
     Flushed {

@@ -133,7 +133,7 @@ impl Report for Sent {
             writeln!(out, "  {}: not ready: {}", skipped.channel.name(), skipped.why)?;
         }
         match (self.state, self.left) {
-            (State::Queued, Some(Left::Failing | Left::Paced)) => {
+            (State::Queued, Some(Left::Failing | Left::Paced | Left::Flapping)) => {
                 writeln!(out, "It is safe: `notify flush` goes on with it. Do not send it again.")
             }
             (State::Queued, Some(Left::NoSecret)) => {
@@ -186,7 +186,7 @@ impl Report for Flushed {
             Some(Left::Failing) => Exit::Unavailable,
             Some(Left::NoSecret) => Exit::NotPermitted,
             Some(Left::NoChannel) => Exit::Config,
-            Some(Left::Paced) | None => Exit::Ok,
+            Some(Left::Paced | Left::Flapping) | None => Exit::Ok,
         }
     }
 

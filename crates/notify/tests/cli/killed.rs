@@ -13,11 +13,11 @@ use crate::machine::{Machine, scenarios_code, titles};
 const STEPS: &[(&str, usize, usize)] = &[
     ("renameat2", 1, 1),
     ("rename", 1, 2),
-    ("unlink", 1, 4),
-    ("fsync", 1, 12),
+    ("unlink", 1, 1),
+    ("fsync", 1, 9),
     // Not every build of SQLite uses it.
     ("fdatasync", 1, 0),
-    ("pwrite64", 3, 15),
+    ("pwrite64", 3, 10),
     ("write", 2, 4),
     ("connect", 1, 1),
     ("sendto", 1, 1),
