@@ -98,9 +98,10 @@ fn killed_before_any_step_every_message_is_told_once_or_marked() {
 #[test]
 fn asked_to_end_it_hears_its_request_to_the_end_and_makes_no_other() {
     let machine = Machine::with(&["ntfy"], |settings| settings["timeoutSeconds"] = 30.into());
-    let simulated = machine.simulated(ops_core::host::Host::real().now());
+    let mut simulated = machine.simulated(ops_core::host::Host::real().now());
     for title in ["first", "second"] {
-        simulated.raise(&crate::machine::alert(
+        // Messages of one moment are told in any order.
+        simulated.wait(1).raise(&crate::machine::alert(
             title,
             None,
             ops_core::alert::Severity::Warn,
