@@ -95,7 +95,8 @@ fn deliver(bench: &Bench<'_>, alert: &Alert, scope: Scope) -> Result<Sent, Failu
         failure.hint(hint)
     };
     let mut call = bench.client()?;
-    let ran = flush(context, bench.settings, &lines, scope, &mut call).map_err(is_safe)?;
+    let stop = bench.stop()?;
+    let ran = flush(context, bench.settings, &lines, scope, &mut call, &stop).map_err(is_safe)?;
     let (done, left_to) = match ran {
         Ok(done) => (done, None),
         Err(busy) => (Done::default(), Some(busy.holder().to_owned())),

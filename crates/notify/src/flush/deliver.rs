@@ -27,6 +27,8 @@ pub enum Left {
     Paced,
     /// Its check recovered and failed again: told when the rate limit ends, unless it is over then.
     Flapping,
+    /// The flush was asked to end (SIGTERM, Ctrl-C) before its turn came.
+    Stopped,
     /// The channel failed, or is left alone because it did.
     Failing,
 }
@@ -77,6 +79,11 @@ impl Desk<'_, '_> {
             };
             let route = route(cargo, &lanes, &rows, now);
             if let Some((channel, recipient)) = route.tries.first() {
+                if self.stop.is_asked() {
+                    let why = "this flush was asked to end; the next one goes on".to_owned();
+                    done.left.insert(message.id.clone(), (Left::Stopped, why));
+                    return Ok(());
+                }
                 self.attempt(message, *channel, recipient, &rows)?;
                 continue;
             }
