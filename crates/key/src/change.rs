@@ -143,7 +143,7 @@ fn holds(desk: &Desk<'_>, resolver: &Resolver<'_>, source: Source, key: &Key) ->
     match resolver.look_in(source, key).map(|found| desk.learn(found)) {
         Ok(None) => Holds::Nothing,
         Ok(Some(_)) => Holds::Usable,
-        Err(failure) => Holds::Unusable(failure.lines().join("; ")),
+        Err(failure) => Holds::Unusable(failure.to_string()),
     }
 }
 

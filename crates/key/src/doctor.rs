@@ -69,7 +69,7 @@ fn look(
     probes: &mut Vec<Probe>,
 ) -> Result<Known, Failure> {
     let secret = match resolver.find(key).map(|found| desk.learn(found)) {
-        Err(failure) => return Ok(Known::Judged(Verdict::Unusable, failure.lines().join("; "))),
+        Err(failure) => return Ok(Known::Judged(Verdict::Unusable, failure.to_string())),
         Ok(None) => return Ok(Known::Judged(Verdict::Missing, key.hint.clone())),
         Ok(Some(secret)) => secret,
     };

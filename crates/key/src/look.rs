@@ -60,7 +60,7 @@ fn standing(
             age_seconds: age(&desk.context.host, &secret),
             ..blank
         },
-        Err(failure) => Standing { trouble: Some(failure.lines().join("; ")), ..blank },
+        Err(failure) => Standing { trouble: Some(failure.to_string()), ..blank },
     }
 }
 

@@ -61,7 +61,7 @@ impl Move<'_> {
             why,
         };
         let Some(key) = self.key_of(entry) else { return Ok(moved(None, Took::Unknown, None)) };
-        let refused = |why: &Failure| moved(Some(key), Took::Refused, Some(why.lines().join("; ")));
+        let refused = |why: &Failure| moved(Some(key), Took::Refused, Some(why.to_string()));
         let older = match self.resolver.read_elsewhere(path, key) {
             Ok(found) => found,
             Err(failure) => return Ok(refused(&failure)),

@@ -10,6 +10,7 @@ use std::time::Duration;
 use ops_core::cli::Context;
 use ops_core::config;
 use ops_core::failure::{Exit, Failure, OrFail};
+use ops_core::host::Stop;
 use ops_core::report::Report;
 use outbound::{Client, Limits, Outcome, Proxy, Request};
 
@@ -61,6 +62,12 @@ impl Bench<'_> {
         let limits = Limits { connect, total, ..Limits::default() };
         let mut client = Client::through(limits, proxy);
         Ok(move |request: Request<'_>| client.call(request))
+    }
+
+    /// Takes SIGTERM and Ctrl-C as a request to end: systemd sends the first to whatever a service
+    /// that ended has started, such as the flush of its alert.
+    fn stop(&self) -> Result<Stop, Failure> {
+        self.context.host.stop_on_signals().or_fail(Exit::Internal, "listen for signals")
     }
 
     /// The text of an option; `-` stands for standard input.

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use ops_core::cli::Context;
 use ops_core::failure::Failure;
-use ops_core::host::Busy;
+use ops_core::host::{Busy, Stop};
 use ops_core::time::SignedDuration;
 
 use crate::channels::Call;
@@ -53,6 +53,9 @@ pub enum Scope {
 /// Whoever finds the lock taken has dropped its message before it looked; so whoever holds it looks
 /// into the spool once more after letting go, and no message waits for a timer.
 ///
+/// Asked to end, it hears the request that it is making to its end and makes no other: killed in
+/// the middle, nobody would know whether that message arrived, and it would not be told again.
+///
 /// # Errors
 /// A [`Failure`] when the spool or the database cannot be used, a [`Busy`] when another flush runs.
 pub fn flush(
@@ -61,6 +64,7 @@ pub fn flush(
     lines: &Lines,
     scope: Scope,
     call: &mut Call<'_>,
+    stop: &Stop,
 ) -> Result<Result<Done, Busy>, Failure> {
     let path = folder(&context.home).join("flush.lock");
     let mut done = Done::default();
@@ -79,13 +83,13 @@ pub fn flush(
         rounds += 1;
         let store = Store::open(&context.host, &context.home)?;
         let mut desk =
-            Desk { context, settings, lines, store, call: &mut *call, budget: &mut budget };
+            Desk { context, settings, lines, store, call: &mut *call, budget: &mut budget, stop };
         desk.work(&mut spool, scope, &mut done)?;
         drop(desk);
         drop(lock);
         // Following once is enough.
         scope = Scope::Tell;
-        if spool.new_names(context)?.is_empty() {
+        if spool.new_names(context)?.is_empty() || stop.is_asked() {
             break;
         }
     }
@@ -100,6 +104,8 @@ struct Desk<'a, 'c> {
     lines: &'a Lines,
     store: Store,
     call: &'a mut Call<'c>,
+    /// Whether this flush is asked to end.
+    stop: &'a Stop,
     /// Requests that each channel may still make.
     budget: &'a mut BTreeMap<Channel, u32>,
 }
@@ -116,7 +122,7 @@ impl Desk<'_, '_> {
                 break;
             }
         }
-        if scope == Scope::All {
+        if scope == Scope::All && !self.stop.is_asked() {
             if self.follow(done)? {
                 self.deliver(done)?;
             }

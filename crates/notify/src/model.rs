@@ -210,7 +210,7 @@ pub struct Delivery {
 /// What is remembered of a check id.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Check {
-    /// The last message about it that a service accepted, since it last recovered.
+    /// The last message about it, recoveries aside, that a service accepted.
     pub told: Option<Told>,
     /// Whether a failure was told, or may have been, and no recovery since.
     pub is_failing: bool,

@@ -11,12 +11,14 @@ mod ingest;
 mod rows;
 mod view;
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use ops_core::failure::{Exit, Failure, OrFail};
 use ops_core::host::Host;
 use ops_core::time::Timestamp;
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction};
 
 pub use inbound::Inbound;
@@ -61,6 +63,10 @@ const SCHEMA: &str = "
 /// The version of the tables above.
 const VERSION: i64 = 1;
 
+/// How long the database's log may grow before it is copied back, pages of 4 KiB. Whoever opens the
+/// database reads all of it.
+const LOG_PAGES: u32 = 128;
+
 /// How many older messages were dropped that no delivered message has told of yet.
 const DROPPED: &str = "dropped";
 
@@ -85,8 +91,15 @@ impl Store {
         let path = folder(home).join("notify.db");
         let doing = || format!("open {}", path.display());
         host.make_dir(&folder(home), 0o750).or_fail(Exit::Unavailable, doing())?;
-        let db = Connection::open(&path).or_fail(Exit::Unavailable, doing())?;
-        let store = Self { db, path };
+        // SQLite would make it readable for everybody; its other files get the mode of this one.
+        match host.look(&path).or_fail(Exit::Unavailable, doing())? {
+            Some(_) => {}
+            None => match host.create_file(&path, b"", 0o640) {
+                Err(err) if err.kind() == io::ErrorKind::AlreadyExists => {}
+                made => made.or_fail(Exit::Unavailable, doing())?,
+            },
+        }
+        let store = Self { db: connect(host, home).or_fail(Exit::Unavailable, doing())?, path };
         let prepared = store.prepare();
         store.doing("open", prepared)?;
         Ok(store)
@@ -102,9 +115,7 @@ impl Store {
         if host.look(&path).or_fail(Exit::Unavailable, doing())?.is_none() {
             return Ok(None);
         }
-        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let db = Connection::open_with_flags(&path, flags).or_fail(Exit::Unavailable, doing())?;
-        let store = Self { db, path };
+        let store = Self { db: connect(host, home).or_fail(Exit::Unavailable, doing())?, path };
         let version = store
             .db
             .busy_timeout(Duration::from_secs(5))
@@ -228,6 +239,24 @@ impl Store {
             Ok(old.len())
         })
     }
+}
+
+/// Opens the file that is there. Other users of the spool's group may write into its folder: a link
+/// in the place of the file is refused, it would lead to one of ours.
+fn connect(
+    host: &Host,
+    home: &Path,
+) -> Result<Connection, Box<dyn std::error::Error + Send + Sync>> {
+    let path = host.resolve(&folder(home))?.join("notify.db");
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
+        | OpenFlags::SQLITE_OPEN_NO_MUTEX
+        | OpenFlags::SQLITE_OPEN_NOFOLLOW;
+    let db = Connection::open_with_flags(&path, flags)?;
+    // Closing would copy the log back and flush twice more for every message; it is copied back
+    // once it has grown.
+    db.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+    db.pragma_update(None, "wal_autocheckpoint", LOG_PAGES)?;
+    Ok(db)
 }
 
 fn fact(db: &Connection, name: &str) -> rusqlite::Result<Option<String>> {

@@ -35,6 +35,10 @@ const PASSED_ON: &[&str] = &[
     "TWILIO_AUTH_TOKEN",
     "TWILIO_FROM_NUMBER",
     "SMS_ALLOWLIST",
+    "https_proxy",
+    "HTTPS_PROXY",
+    "no_proxy",
+    "NO_PROXY",
 ];
 
 /// How much an alert matters, least first.
@@ -221,6 +225,22 @@ mod tests {
         assert_eq!(spooled.alert.message, "says [redacted]");
         assert_eq!(name.to_str().unwrap(), format!("{}.json", spooled.id));
         assert_eq!(spooled.raised_by, "guard");
+    }
+
+    #[test]
+    fn the_flush_gets_what_it_needs_to_get_out_and_no_other_secret() {
+        let home = tempfile::tempdir().unwrap();
+        let env = [
+            ("https_proxy", "http://proxy.example:3128"),
+            ("NO_PROXY", "hooks.example"),
+            ("PUSHOVER_TOKEN", "t"),
+            ("OPENAI_API_KEY", "none of its business"),
+        ];
+        let host = Host::with(env, Timestamp::UNIX_EPOCH);
+        let common = Common { home: Some(home.path().into()), ..Common::default() };
+        let passed = passed_on(&Context::new("test", host, &common).unwrap());
+        let names: Vec<_> = passed.keys().filter_map(|name| name.to_str()).collect();
+        assert_eq!(names, ["AIOPS_HOME", "NO_PROXY", "PUSHOVER_TOKEN", "https_proxy"]);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Loads configs/<name>.yaml into a command's own type, after its JSON Schema accepted it.
 
 use std::fmt;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use serde::de::DeserializeOwned;
@@ -84,9 +85,10 @@ pub fn load<S: Settings>(host: &Host, source: &Source) -> Result<S, Failure> {
         Source::Folder(folder) => {
             let path = folder.join(S::FILE);
             let doing = format!("read {}", path.display());
-            let bytes = host.read(&path, LARGEST).or_fail(Exit::Config, doing.clone()).map_err(
-                |failure| failure.hint("--configs DIR or AIOPS_CONFIGS names the folder"),
-            )?;
+            let bytes =
+                read(host, &path).or_fail(Exit::Config, doing.clone()).map_err(|failure| {
+                    failure.hint("--configs DIR or AIOPS_CONFIGS names the folder")
+                })?;
             (path.display().to_string(), String::from_utf8(bytes).or_fail(Exit::Config, doing)?)
         }
     };
@@ -112,6 +114,17 @@ pub fn load<S: Settings>(host: &Host, source: &Source) -> Result<S, Failure> {
         return Ok(settings);
     }
     Err(refuse(broken.into_iter().map(|(at, why)| violation(&name, &at, why)).collect()))
+}
+
+/// Reads a settings file, through links; never waits for a pipe's other end.
+fn read(host: &Host, path: &Path) -> io::Result<Vec<u8>> {
+    host.read_plain(&host.resolve(path)?, LARGEST + 1).and_then(|(_, bytes)| {
+        if bytes.len() as u64 > LARGEST {
+            let why = format!("larger than {LARGEST} bytes");
+            return Err(io::Error::new(io::ErrorKind::FileTooLarge, why));
+        }
+        Ok(bytes)
+    })
 }
 
 /// Returns every violation of a schema, in document order.

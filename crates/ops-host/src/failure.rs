@@ -118,9 +118,12 @@ impl Failure {
     }
 }
 
+/// The same in one line.
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.lines().join("; "))
+        let lines = self.lines();
+        let parts: Vec<&str> = lines.iter().map(|line| line.trim_start()).collect();
+        f.write_str(&parts.join("; "))
     }
 }
 
@@ -141,6 +144,14 @@ impl<T, E: Into<Box<dyn Error + Send + Sync>>> OrFail<T> for Result<T, E> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn in_one_line_the_parts_are_joined_without_their_indentation() {
+        let failure = Failure::new(Exit::Config, "read it").because("it is\ntorn").hint("mend it");
+        let want = "cannot read it; because it is; because torn; hint: mend it";
+        assert_eq!(failure.to_string(), want);
+        assert_eq!(failure.lines()[1], "  because it is");
+    }
 
     #[test]
     fn the_table_lists_every_code_once_and_the_documentation_shows_it() {

@@ -44,7 +44,8 @@ def measure(bench):
 
     def rival():
         root, remote, ids = outcomes("publish-rival")
-        git = ["git", *WHO, *SAFE]
+        # The bridge's own hook refuses such commits; here they are the rival's.
+        git = ["git", "-c", "core.hooksPath=/dev/null", *WHO, *SAFE]
         bench.quiet()
         seconds = 0.0
         for ident in ids:

@@ -10,7 +10,8 @@ use crate::flush::{Done, Left, Scope, flush as run};
 pub(super) fn flush(bench: &Bench<'_>) -> Result<Flushed, Failure> {
     let lines = bench.lines(true)?;
     let mut call = bench.client()?;
-    match run(bench.context, bench.settings, &lines, Scope::All, &mut call)? {
+    let stop = bench.stop()?;
+    match run(bench.context, bench.settings, &lines, Scope::All, &mut call, &stop)? {
         Ok(done) => Ok(flushed(&done)),
         Err(busy) => Err(busy.failure("notify flush")),
     }
@@ -19,9 +20,16 @@ pub(super) fn flush(bench: &Bench<'_>) -> Result<Flushed, Failure> {
 fn flushed(done: &Done) -> Flushed {
     let count = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
     // What is worst decides: a channel that fails is news, one that is merely paced is not.
-    let worst = [Left::NoChannel, Left::NoSecret, Left::Failing, Left::Paced]
-        .into_iter()
-        .find_map(|kind| done.left.values().find(|(left, _)| *left == kind));
+    let worst = [
+        Left::NoChannel,
+        Left::NoSecret,
+        Left::Failing,
+        Left::Stopped,
+        Left::Paced,
+        Left::Flapping,
+    ]
+    .into_iter()
+    .find_map(|kind| done.left.values().find(|(left, _)| *left == kind));
     Flushed {
         schema: "aiops.notify.flushed/1".into(),
         taken: count(done.taken),

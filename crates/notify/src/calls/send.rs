@@ -8,7 +8,7 @@ use twilio::segments::fit;
 use super::Bench;
 use crate::args::{ResolveArgs, SendArgs, TestArgs};
 use crate::channels::SEGMENTS;
-use crate::decide::admit::{Admission, limited_until};
+use crate::decide::admit::{Admission, deferred_until, limited_until};
 use crate::decide::lanes;
 use crate::decide::route::{Cargo, Lane, LaneState, route};
 use crate::decide::text::{compose, joined};
@@ -95,7 +95,8 @@ fn deliver(bench: &Bench<'_>, alert: &Alert, scope: Scope) -> Result<Sent, Failu
         failure.hint(hint)
     };
     let mut call = bench.client()?;
-    let ran = flush(context, bench.settings, &lines, scope, &mut call).map_err(is_safe)?;
+    let stop = bench.stop()?;
+    let ran = flush(context, bench.settings, &lines, scope, &mut call, &stop).map_err(is_safe)?;
     let (done, left_to) = match ran {
         Ok(done) => (done, None),
         Err(busy) => (Done::default(), Some(busy.holder().to_owned())),
@@ -164,15 +165,24 @@ pub(super) fn dry_run(bench: &Bench<'_>, args: &SendArgs) -> Result<DryRun, Fail
         None => (Admission::Queue, Check::default()),
     };
     let dropped = store.as_ref().map_or(Ok(0), Store::dropped)?;
+    let deferred = deferred_until((alert.severity, alert.kind), &check, now, settings.window());
+    let admission = match admission {
+        Admission::Replace if deferred.is_some() => Admission::Defer,
+        other => other,
+    };
     let (would_send, why) = match admission {
         Admission::Queue => (true, String::new()),
         Admission::Replace => (true, "in place of the queued one, which is counted".into()),
         Admission::Join => (false, "one of this check is queued; it would be counted".into()),
-        Admission::Hold => {
+        Admission::Hold | Admission::Defer => {
             let until = limited_until(&check, now, settings.window());
             let until = until.map(|at| at.strftime(" until %H:%M UTC").to_string());
             let until = until.unwrap_or_default();
-            (false, format!("rate limited{until}; it would be counted"))
+            let then = match admission {
+                Admission::Defer => "it would be told then, unless it is over by then",
+                _ => "it would be counted",
+            };
+            (false, format!("rate limited{until}; {then}"))
         }
         Admission::Needless | Admission::Cancel => (false, "there is nothing to tell".into()),
     };

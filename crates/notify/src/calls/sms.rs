@@ -59,6 +59,7 @@ pub(super) fn poll(bench: &Bench<'_>) -> Result<SmsPoll, Failure> {
     let lock = context.host.lock(&folder(&context.home).join("flush.lock"))?;
     let lock = lock.map_err(|busy| busy.failure("notify flush"))?;
     let mut call = bench.client()?;
+    let stop = bench.stop()?;
     let mut store = Store::open(&context.host, &context.home)?;
     let is_first_look = store.fact(LOOKED)?.is_none();
     let mut fresh = new_sms(bench, twilio, &store, &mut call)?;
@@ -79,7 +80,7 @@ pub(super) fn poll(bench: &Bench<'_>) -> Result<SmsPoll, Failure> {
         unsent: 0,
         why: String::new(),
     };
-    match flush(context, bench.settings, &lines, Scope::Tell, &mut call)? {
+    match flush(context, bench.settings, &lines, Scope::Tell, &mut call, &stop)? {
         Err(busy) => polled.left_to = Some(busy.holder().to_owned()),
         Ok(done) => {
             let answers = seen.iter().filter_map(|sms| sms.answer.as_ref());

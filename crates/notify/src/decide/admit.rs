@@ -20,6 +20,9 @@ pub enum Admission {
     Join,
     /// It is held back and counted.
     Hold,
+    /// What was told to be over has begun again within the window: it is queued, and told when the
+    /// window ends, unless it is over by then.
+    Defer,
     /// What it says is over was never told; nor was a queued one. It is needless.
     Needless,
     /// What it says is over is queued and was never told: neither is told, the failure is counted.
@@ -48,14 +51,19 @@ pub fn admit(
 ) -> Admission {
     match (kind, waiting) {
         (Kind::Event, Some(queued)) => {
-            if queued.kind == Kind::Recovery || severity > queued.severity {
-                Admission::Replace
-            } else {
-                Admission::Join
-            }
+            // Good news beside a recovery is told by it; a failure takes its place.
+            let is_over = queued.kind == Kind::Recovery && is_failure(severity, kind);
+            if is_over || severity > queued.severity { Admission::Replace } else { Admission::Join }
         }
         (Kind::Event, None) => match &check.told {
-            Some(told) if is_limited(told, severity, now, window) => Admission::Hold,
+            Some(told) if is_limited(told, severity, now, window) => {
+                // Who was told that all is well must not go on believing it.
+                if !check.is_failing && is_failure(severity, kind) {
+                    Admission::Defer
+                } else {
+                    Admission::Hold
+                }
+            }
             _ => Admission::Queue,
         },
         (Kind::Recovery, Some(queued)) => match queued.kind {
@@ -73,6 +81,18 @@ fn is_limited(told: &Told, severity: Severity, now: Timestamp, window: SignedDur
     severity <= told.severity && since < window && since >= -STEP
 }
 
+/// Until when a queued message waits for the rate limit of its check: a flapping check is told to
+/// fail no more than once in the window.
+pub fn deferred_until(
+    (severity, kind): (Severity, Kind),
+    check: &Check,
+    now: Timestamp,
+    window: SignedDuration,
+) -> Option<Timestamp> {
+    let told = check.told.as_ref().filter(|told| is_limited(told, severity, now, window))?;
+    (kind == Kind::Event).then(|| told.at.checked_add(window).ok())?
+}
+
 /// When the rate limit of a check ends; `None` when nothing is held back.
 pub fn limited_until(check: &Check, now: Timestamp, window: SignedDuration) -> Option<Timestamp> {
     let told = check.told.as_ref().filter(|told| is_limited(told, told.severity, now, window))?;
@@ -86,7 +106,7 @@ pub fn is_failure(severity: Severity, kind: Kind) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use Admission::{Cancel, Hold, Join, Needless, Queue, Replace};
+    use Admission::{Cancel, Defer, Hold, Join, Needless, Queue, Replace};
     use Kind::{Event, Recovery};
     use Severity::{Emergency, High, Info, Warn};
 
@@ -144,7 +164,8 @@ mod tests {
             ("the same again", (Warn, Event), &fresh, queued(Warn, Event), Join),
             ("less severe", (Info, Event), &fresh, queued(Warn, Event), Join),
             ("more severe", (High, Event), &fresh, queued(Warn, Event), Replace),
-            ("fails again", (Info, Event), &told(9, High, true), queued(Info, Recovery), Replace),
+            ("fails again", (Warn, Event), &told(9, High, true), queued(High, Recovery), Replace),
+            ("a note", (Info, Event), &told(9, High, true), queued(Info, Recovery), Join),
             ("emergency twice", (Emergency, Event), &fresh, known(Emergency), Join),
         ] {
             assert_eq!(admit(message, check, Some(waiting), now(), WINDOW), want, "{case}");
@@ -166,6 +187,31 @@ mod tests {
         ] {
             assert_eq!(admit((Info, Recovery), check, waiting, now(), WINDOW), want, "{case}");
         }
+    }
+
+    #[test]
+    fn what_fails_again_after_its_recovery_was_told_waits_for_the_end_of_the_window() {
+        for (case, message, check, want) in [
+            ("the same again", (High, Event), told(1, High, false), Defer),
+            ("an emergency again", (Emergency, Event), told(1, Emergency, false), Defer),
+            ("less severe", (Warn, Event), told(1799, High, false), Defer),
+            ("more severe", (Emergency, Event), told(1, High, false), Queue),
+            ("at the end of the window", (High, Event), told(1800, High, false), Queue),
+            ("a clock set back", (High, Event), told(-61, High, false), Queue),
+            ("no failure", (Info, Event), told(1, High, false), Hold),
+        ] {
+            assert_eq!(admit(message, &check, None, now(), WINDOW), want, "{case}");
+            let until = deferred_until(message, &check, now(), WINDOW);
+            assert_eq!(until.is_none(), want == Queue, "{case}");
+        }
+        let recovered = told(600, High, false);
+        let until = deferred_until((High, Event), &recovered, now(), WINDOW);
+        assert_eq!(until, Some(now() + SignedDuration::from_mins(20)));
+        let known_to_fail = told(600, High, true);
+        assert_eq!(deferred_until((Info, Recovery), &known_to_fail, now(), WINDOW), None);
+        // The deferred one is queued and nobody can know of it: its recovery takes it along.
+        let waiting = Some(queued(High, Event));
+        assert_eq!(admit((Info, Recovery), &recovered, waiting, now(), WINDOW), Cancel);
     }
 
     #[test]

@@ -97,7 +97,7 @@ impl Report for Sent {
     fn exit(&self) -> Exit {
         match (self.state, self.left) {
             (State::Failed | State::Ambiguous | State::Expired, _)
-            | (State::Queued, Some(Left::Failing)) => Exit::Unavailable,
+            | (State::Queued, Some(Left::Failing | Left::Stopped)) => Exit::Unavailable,
             (State::Queued, Some(Left::NoSecret)) => Exit::NotPermitted,
             (State::Queued, Some(Left::NoChannel)) => Exit::Config,
             _ => Exit::Ok,
@@ -133,7 +133,7 @@ impl Report for Sent {
             writeln!(out, "  {}: not ready: {}", skipped.channel.name(), skipped.why)?;
         }
         match (self.state, self.left) {
-            (State::Queued, Some(Left::Failing | Left::Paced)) => {
+            (State::Queued, Some(Left::Failing | Left::Stopped | Left::Paced | Left::Flapping)) => {
                 writeln!(out, "It is safe: `notify flush` goes on with it. Do not send it again.")
             }
             (State::Queued, Some(Left::NoSecret)) => {
@@ -183,10 +183,10 @@ impl Report for Flushed {
     fn exit(&self) -> Exit {
         match self.left {
             _ if self.failed + self.ambiguous + self.expired > 0 => Exit::Unavailable,
-            Some(Left::Failing) => Exit::Unavailable,
+            Some(Left::Failing | Left::Stopped) => Exit::Unavailable,
             Some(Left::NoSecret) => Exit::NotPermitted,
             Some(Left::NoChannel) => Exit::Config,
-            Some(Left::Paced) | None => Exit::Ok,
+            Some(Left::Paced | Left::Flapping) | None => Exit::Ok,
         }
     }
 

@@ -87,7 +87,7 @@ pub struct CheckShown {
     pub id: String,
     /// Whether a failure was told and no recovery since.
     pub is_failing: bool,
-    /// RFC 3339 UTC: when it was last told of, since it last recovered.
+    /// RFC 3339 UTC: when it was last told of, recoveries aside.
     pub told_at: Option<String>,
     /// How much that mattered.
     pub told_severity: Option<Severity>,

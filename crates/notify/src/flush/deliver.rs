@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Desk, Done};
 use crate::channels::Parcel;
+use crate::decide::admit::deferred_until;
 use crate::decide::age;
 use crate::decide::conclude::{Attempt, Conclusion, Setback, conclude};
 use crate::decide::judge::{judge, quota};
@@ -24,6 +25,10 @@ pub enum Left {
     NoSecret,
     /// The channel has made enough requests in one flush: the next one goes on.
     Paced,
+    /// Its check recovered and failed again: told when the rate limit ends, unless it is over then.
+    Flapping,
+    /// The flush was asked to end (SIGTERM, Ctrl-C) before its turn came.
+    Stopped,
     /// The channel failed, or is left alone because it did.
     Failing,
 }
@@ -55,6 +60,13 @@ impl Desk<'_, '_> {
         waits: &mut Vec<(String, String)>,
     ) -> Result<(), Failure> {
         done.left.remove(&message.id);
+        if let Some(why) = self.deferred(message)? {
+            if why != message.why {
+                waits.push((message.id.clone(), why.clone()));
+            }
+            done.left.insert(message.id.clone(), (Left::Flapping, why));
+            return Ok(());
+        }
         let only = message.channel.as_deref();
         loop {
             let now = self.context.host.now();
@@ -67,6 +79,11 @@ impl Desk<'_, '_> {
             };
             let route = route(cargo, &lanes, &rows, now);
             if let Some((channel, recipient)) = route.tries.first() {
+                if self.stop.is_asked() {
+                    let why = "this flush was asked to end; the next one goes on".to_owned();
+                    done.left.insert(message.id.clone(), (Left::Stopped, why));
+                    return Ok(());
+                }
                 self.attempt(message, *channel, recipient, &rows)?;
                 continue;
             }
@@ -102,6 +119,20 @@ impl Desk<'_, '_> {
             self.context.tell(2, &format!("{}: {} {why}", message.id, state.name()));
             return Ok(());
         }
+    }
+
+    /// Why a message waits for the rate limit of its check, if it does.
+    fn deferred(&self, message: &Message) -> Result<Option<String>, Failure> {
+        let Some(id) = &message.check else { return Ok(None) };
+        // One that was begun is gone on with, also when its SMS were lost.
+        if !self.store.deliveries(&message.id)?.is_empty() {
+            return Ok(None);
+        }
+        let now = self.context.host.now();
+        let asked = (message.severity, message.kind);
+        let until = deferred_until(asked, &self.store.check(id)?, now, self.settings.window());
+        let why = "it flaps: told if it still fails at";
+        Ok(until.map(|at| format!("{why} {}", at.strftime("%H:%M UTC"))))
     }
 
     /// Settles a message that is too old by what is known of it; returns whether it is.

@@ -263,8 +263,8 @@ fn accepted(db: &Connection, id: &str, now: Timestamp) -> rusqlite::Result<()> {
     let held = check.held.saturating_sub(text.held);
     let told = Told { at: now, severity: message.severity, title: message.title.clone() };
     let check = Check {
-        // A recovery ends the window: the next failure is news.
-        told: (message.kind == Kind::Event).then_some(told),
+        // A recovery does not end the window: a check that flaps is told to fail once in it.
+        told: if message.kind == Kind::Event { Some(told) } else { check.told },
         is_failing: match message.kind {
             Kind::Recovery => false,
             Kind::Event => check.is_failing || is_failure(message.severity, message.kind),

@@ -103,7 +103,7 @@ fn take(
     let is_event = alert.kind == Kind::Event;
     // Only events are worth a count: a recovery that nobody needs to hear of is nothing missed.
     let (state, counted) = match admission {
-        Admission::Queue => (State::Queued, false),
+        Admission::Queue | Admission::Defer => (State::Queued, false),
         Admission::Replace => (State::Queued, older.is_some_and(|it| it.1 == Kind::Event)),
         Admission::Join => (State::Superseded, is_event),
         Admission::Hold => (State::Held, is_event),

@@ -11,6 +11,7 @@ use tempfile::TempDir;
 use twilio::message::State as Sms;
 
 use super::*;
+use crate::decide::admit::deferred_until;
 use crate::decide::conclude::{Conclusion, Setback};
 use crate::decide::text::compose;
 use crate::model::{Block, Channel, Health, Message, Quota, Stage, State, Text};
@@ -138,7 +139,7 @@ fn the_window_begins_with_acceptance_and_survives_a_restart() {
 }
 
 #[test]
-fn a_recovery_is_told_once_after_a_told_failure_and_ends_the_window() {
+fn a_recovery_is_told_once_after_a_told_failure_and_a_flapping_check_waits_for_the_window() {
     let mut desk = Desk::new();
     let needless = desk.raise(Some("a"), Info, Recovery);
     assert_eq!(desk.state(&needless), State::Needless);
@@ -150,8 +151,23 @@ fn a_recovery_is_told_once_after_a_told_failure_and_ends_the_window() {
     assert!(desk.accept(&recovery).contains("1 more held back"));
     let again = desk.raise(Some("a"), Info, Recovery);
     assert_eq!(desk.state(&again), State::Needless);
-    let fails_again = desk.raise(Some("a"), High, Event);
-    assert_eq!(desk.state(&fails_again), State::Queued);
+    // It flaps: each further failure goes with its recovery, untold and counted.
+    for _ in 0..10 {
+        let fails_again = desk.wait(60).raise(Some("a"), High, Event);
+        assert_eq!(desk.state(&fails_again), State::Queued);
+        let deferred = desk.store.check("a").unwrap();
+        assert!(deferred_until((High, Event), &deferred, desk.now, WINDOW).is_some());
+        let over = desk.wait(1).raise(Some("a"), Info, Recovery);
+        let states = [desk.state(&fails_again), desk.state(&over)];
+        assert_eq!(states, [State::Superseded, State::Needless]);
+    }
+    assert!(desk.store.open_messages().unwrap().is_empty());
+    // What still fails when the window ends is told then.
+    let fails_on = desk.raise(Some("a"), High, Event);
+    let check = desk.wait(1800 - 610).store.check("a").unwrap();
+    assert_eq!(deferred_until((High, Event), &check, desk.now, WINDOW), None);
+    assert!(desk.accept(&fails_on).contains("10 more held back"));
+    assert!(desk.store.check("a").unwrap().is_failing);
 }
 
 #[test]
@@ -331,6 +347,45 @@ fn an_sms_is_seen_once() {
     assert_eq!(desk.store.inbound(9).unwrap()[0].body, "status");
     assert_eq!(desk.store.last_command("+15550100").unwrap(), Some(desk.now));
     assert_eq!(desk.store.last_command("+15550101").unwrap(), None);
+}
+
+#[test]
+fn the_database_is_for_its_owner_and_group_and_never_a_link_to_another() {
+    let dir = tempfile::tempdir().unwrap();
+    let host = Host::real();
+    let (own, other) = (dir.path().join("own"), dir.path().join("other"));
+    let mode = |name: &str| host.look(&folder(&own).join(name)).unwrap().unwrap().mode & 0o777;
+    let mut store = Store::open(&host, &own).unwrap();
+    store.set_fact("a", "b").unwrap();
+    for name in ["notify.db", "notify.db-wal", "notify.db-shm"] {
+        assert_eq!(mode(name) & 0o137, 0, "{name}: {:o}", mode(name));
+    }
+    host.make_dir(&folder(&other), 0o750).unwrap();
+    std::os::unix::fs::symlink(folder(&own).join("notify.db"), folder(&other).join("notify.db"))
+        .unwrap();
+    assert_eq!(Store::open(&host, &other).unwrap_err().exit, Exit::Unavailable);
+    assert_eq!(Store::look(&host, &other).unwrap_err().exit, Exit::Unavailable);
+    // A home that is reached by a link is fine.
+    std::os::unix::fs::symlink(&own, dir.path().join("link")).unwrap();
+    let linked = Store::look(&host, &dir.path().join("link")).unwrap().unwrap();
+    assert_eq!(linked.fact("a").unwrap().as_deref(), Some("b"));
+}
+
+#[test]
+fn what_was_noted_is_there_after_closing_and_the_log_does_not_grow_for_ever() {
+    let dir = tempfile::tempdir().unwrap();
+    let host = Host::real();
+    let log = folder(dir.path()).join("notify.db-wal");
+    for round in 0..200 {
+        let mut store = Store::open(&host, dir.path()).unwrap();
+        let last = round - 1;
+        let want = (round > 0).then(|| last.to_string());
+        assert_eq!(store.fact("round").unwrap(), want);
+        store.set_fact("round", &round.to_string()).unwrap();
+        drop(store);
+        let size = host.look(&log).unwrap().unwrap().size;
+        assert!(size < 2 * 4120 * u64::from(LOG_PAGES), "{size} bytes after {round}");
+    }
 }
 
 #[test]

@@ -80,8 +80,48 @@ fn a_recovery_is_told_once() {
     let [failure, recovery] = machine.pushover.accepted().try_into().unwrap();
     assert_eq!(failure.field("priority"), "0");
     assert_eq!((recovery.field("message"), recovery.field("priority")), ("recovered: x.y", "-1"));
-    // It ended the window.
-    assert_eq!(machine.send("--title a --check x.y", 0).state, State::Delivered);
+}
+
+#[test]
+fn a_flapping_check_is_told_to_fail_once_in_its_window_and_again_if_it_still_fails_at_its_end() {
+    let machine = Machine::with(&["pushover"], |settings| {
+        settings["rateLimitMinutes"] = 30.into();
+    });
+    machine.send("--title a --check x.y", 0);
+    let _told = machine.run("resolve --check x.y").expect(0);
+    for _ in 0..3 {
+        let sent = machine.send("--title b --check x.y", 0);
+        assert_eq!((sent.state, sent.left), (State::Queued, Some(Left::Flapping)), "{}", sent.why);
+        let needless = machine.run("resolve --check x.y").expect(0).out;
+        assert!(needless.starts_with("nothing to tell"), "{needless}");
+    }
+    assert_eq!(machine.pushover.accepted().len(), 2, "one failure, one recovery");
+    // What is worse passes, and says how many were held back.
+    assert_eq!(machine.send("--title c --check x.y --severity high", 0).state, State::Delivered);
+    let _told = machine.run("resolve --check x.y").expect(0);
+    let said = machine.run("send --title d --check x.y").expect(0).out;
+    assert!(said.starts_with("queued: it flaps: told if it still fails at "), "{said}");
+    let flushed = machine.run("flush").expect(0).out;
+    assert!(flushed.contains("1 still queued\n  waiting: it flaps"), "{flushed}");
+    let [_, _, worse, _] = machine.pushover.accepted().try_into().unwrap();
+    assert!(worse.field("message").starts_with("(3 more held back since "));
+    // The window is over.
+    let settings = machine.path("configs/notify.yaml");
+    let text = fs::read_to_string(&settings).unwrap();
+    let open: String = text.replace("\"rateLimitMinutes\":30", "\"rateLimitMinutes\":0");
+    fs::write(&settings, open.replace("rateLimitMinutes: 30", "rateLimitMinutes: 0")).unwrap();
+    let _told = machine.run("flush").expect(0);
+    assert_eq!(machine.pushover.accepted().pop().unwrap().field("message"), "d");
+}
+
+#[test]
+fn a_pipe_in_the_place_of_the_settings_is_refused_and_never_waited_for() {
+    let machine = Machine::new();
+    let path = machine.path("configs/notify.yaml");
+    fs::remove_file(&path).unwrap();
+    assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
+    let refused = machine.run("status").expect(78);
+    assert!(refused.err.contains("because not a regular file"), "{}", refused.err);
 }
 
 #[test]

@@ -13,11 +13,11 @@ use crate::machine::{Machine, scenarios_code, titles};
 const STEPS: &[(&str, usize, usize)] = &[
     ("renameat2", 1, 1),
     ("rename", 1, 2),
-    ("unlink", 1, 4),
-    ("fsync", 1, 12),
+    ("unlink", 1, 1),
+    ("fsync", 1, 9),
     // Not every build of SQLite uses it.
     ("fdatasync", 1, 0),
-    ("pwrite64", 3, 15),
+    ("pwrite64", 3, 10),
     ("write", 2, 4),
     ("connect", 1, 1),
     ("sendto", 1, 1),
@@ -93,6 +93,37 @@ fn killed_before_any_step_every_message_is_told_once_or_marked() {
         told.len()
     );
     assert!(ambiguous > 0, "no kill met a request");
+}
+
+#[test]
+fn asked_to_end_it_hears_its_request_to_the_end_and_makes_no_other() {
+    let machine = Machine::with(&["ntfy"], |settings| settings["timeoutSeconds"] = 30.into());
+    let mut simulated = machine.simulated(ops_core::host::Host::real().now());
+    for title in ["first", "second"] {
+        // Messages of one moment are told in any order.
+        simulated.wait(1).raise(&crate::machine::alert(
+            title,
+            None,
+            ops_core::alert::Severity::Warn,
+            ops_core::alert::Kind::Event,
+        ));
+    }
+    for (signal, told) in [("TERM", "first"), ("INT", "second")] {
+        machine.ntfy.then(fakes::How::Hang);
+        let before = machine.ntfy.received().len();
+        let running = machine.call("flush --json").stdout(Stdio::piped()).spawn().unwrap();
+        assert!(machine.ntfy.wait_for(before + 1, std::time::Duration::from_secs(30)));
+        let pid = running.id().to_string();
+        assert!(Command::new("kill").args(["-s", signal, &pid]).status().unwrap().success());
+        machine.ntfy.release();
+        let ended = running.wait_with_output().unwrap();
+        let flushed: notify::documents::Flushed = serde_json::from_slice(&ended.stdout).unwrap();
+        assert_eq!((flushed.delivered, flushed.ambiguous), (1, 0), "{flushed:?}");
+        let is_first = told == "first";
+        assert_eq!(flushed.left, is_first.then_some(notify::flush::Left::Stopped));
+        assert_eq!(scenarios_code(ended.status), if is_first { 69 } else { 0 });
+        assert_eq!(titles(&machine.ntfy).last().unwrap(), told);
+    }
 }
 
 #[test]

@@ -14,7 +14,7 @@ use notify::settings::Settings;
 use ops_core::alert::{Alert, Kind, Severity, spool_alert};
 use ops_core::cli::{Common, Context};
 use ops_core::config::{self, Source};
-use ops_core::host::Host;
+use ops_core::host::{Host, Stop};
 use ops_core::time::Timestamp;
 use outbound::{Client, Limits};
 use serde_json::{Value, json};
@@ -258,7 +258,7 @@ pub(crate) fn flush_by(
 ) -> Done {
     let end = std::time::Instant::now() + Duration::from_secs(30);
     loop {
-        match flush(context, settings, lines, Scope::All, call).unwrap() {
+        match flush(context, settings, lines, Scope::All, call, &Stop::never()).unwrap() {
             Ok(done) => return done,
             Err(busy) => assert!(std::time::Instant::now() < end, "{busy:?}"),
         }

@@ -408,7 +408,7 @@ fn rename_to_free_name(from: &Path, to: &Path) -> io::Result<()> {
 }
 
 /// Opens a regular file; never follows a link at its name or waits for a pipe's other end.
-fn open_plain(path: &Path, options: &OpenOptions) -> io::Result<File> {
+pub(super) fn open_plain(path: &Path, options: &OpenOptions) -> io::Result<File> {
     let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
     let flags = i32::try_from(flags.bits()).unwrap_or_default();
     let file = options.clone().custom_flags(flags).open(path)?;

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::Host;
+use super::files::open_plain;
 use crate::failure::{Exit, Failure, OrFail};
 
 /// A held lock. Dropping it, or dying, releases it.
@@ -47,14 +48,9 @@ impl Host {
         if let Some(folder) = path.parent() {
             self.make_dir(folder, 0o750).or_fail(Exit::Unavailable, doing())?;
         }
-        let mut file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o640)
-            .open(path)
-            .or_fail(Exit::Unavailable, doing())?;
+        let options = OpenOptions::new().read(true).write(true).create(true).mode(0o640).to_owned();
+        // Its text is replaced: a link that another user put there would lead to a file of ours.
+        let mut file = open_plain(path, &options).or_fail(Exit::Unavailable, doing())?;
         match self.try_briefly(&file) {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
@@ -97,7 +93,7 @@ impl Host {
 
     /// Who holds the lock at `path` now, as it says of itself; `None` when nobody does.
     pub fn lock_holder(&self, path: &Path) -> Option<String> {
-        let mut file = File::open(path).ok()?;
+        let mut file = open_plain(path, OpenOptions::new().read(true)).ok()?;
         // A shared lock is refused while somebody holds the exclusive one; `lock` tries again.
         if !matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)) {
             return None;
@@ -120,6 +116,30 @@ impl Host {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_link_or_a_pipe_in_the_place_of_a_lock_is_refused_and_leads_nowhere() {
+        let dir = tempfile::tempdir().unwrap();
+        let at = |name: &str| dir.path().join(name);
+        let host = Host::real();
+        host.create_file(&at("precious"), b"as it was", 0o600).unwrap();
+        std::os::unix::fs::symlink(at("precious"), at("link")).unwrap();
+        std::os::unix::fs::symlink(at("free"), at("dangling")).unwrap();
+        rustix::fs::mknodat(
+            rustix::fs::CWD,
+            at("pipe"),
+            rustix::fs::FileType::Fifo,
+            rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR,
+            0,
+        )
+        .unwrap();
+        for name in ["link", "dangling", "pipe"] {
+            assert_eq!(host.lock(&at(name)).unwrap_err().exit, Exit::Unavailable, "{name}");
+            assert_eq!(host.lock_holder(&at(name)), None, "{name}");
+        }
+        assert_eq!(host.read(&at("precious"), 99).unwrap(), b"as it was");
+        assert!(host.look(&at("free")).unwrap().is_none());
+    }
 
     #[test]
     fn a_second_taker_is_told_who_holds_it_and_a_dropped_lock_is_free() {
