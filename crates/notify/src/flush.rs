@@ -37,6 +37,8 @@ pub struct Done {
     pub left: BTreeMap<String, (Left, String)>,
     /// What is wrong with the spool, and what could not be followed.
     pub troubles: Vec<String>,
+    /// The database, only to look at it: opening it once more would cost what a request does.
+    pub store: Option<Store>,
 }
 
 /// How much a flush is to do.
@@ -85,7 +87,7 @@ pub fn flush(
         let mut desk =
             Desk { context, settings, lines, store, call: &mut *call, budget: &mut budget, stop };
         desk.work(&mut spool, scope, &mut done)?;
-        drop(desk);
+        done.store = Some(desk.store);
         drop(lock);
         // Following once is enough.
         scope = Scope::Tell;

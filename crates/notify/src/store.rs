@@ -63,9 +63,9 @@ const SCHEMA: &str = "
 /// The version of the tables above.
 const VERSION: i64 = 1;
 
-/// How long the database's log may grow before it is copied back, pages of 4 KiB. Whoever opens the
-/// database reads all of it.
-const LOG_PAGES: u32 = 128;
+/// How long the database's log may be before the next one to open it copies it back, bytes: about
+/// five messages. Whoever opens the database reads all of it.
+const LARGEST_LOG: u64 = 64 * 4120;
 
 /// How many older messages were dropped that no delivered message has told of yet.
 const DROPPED: &str = "dropped";
@@ -102,7 +102,21 @@ impl Store {
         let store = Self { db: connect(host, home).or_fail(Exit::Unavailable, doing())?, path };
         let prepared = store.prepare();
         store.doing("open", prepared)?;
+        store.shorten_log(host)?;
         Ok(store)
+    }
+
+    /// Copies a log that has grown back into the database, and empties it. SQLite's own copying
+    /// never empties one that each process adds to only once.
+    fn shorten_log(&self, host: &Host) -> Result<(), Failure> {
+        let log = self.path.with_extension("db-wal");
+        let doing = || format!("look at {}", log.display());
+        let size = host.look(&log).or_fail(Exit::Unavailable, doing())?.map_or(0, |it| it.size);
+        if size <= LARGEST_LOG {
+            return Ok(());
+        }
+        let copied = self.db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+        self.doing("write", copied)
     }
 
     /// Opens an existing database to look at it. `None` when there is none yet.
@@ -253,9 +267,8 @@ fn connect(
         | OpenFlags::SQLITE_OPEN_NOFOLLOW;
     let db = Connection::open_with_flags(&path, flags)?;
     // Closing would copy the log back and flush twice more for every message; it is copied back
-    // once it has grown.
+    // once it has grown (`Store::shorten_log`).
     db.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
-    db.pragma_update(None, "wal_autocheckpoint", LOG_PAGES)?;
     Ok(db)
 }
 

@@ -115,9 +115,13 @@ fn sent(
     left_to: Option<String>,
 ) -> Result<Sent, Failure> {
     let context = bench.context;
-    let store = Store::look(&context.host, &context.home)?;
+    let looked = match &done.store {
+        Some(_) => None,
+        None => Store::look(&context.host, &context.home)?,
+    };
+    let store = done.store.as_ref().or(looked.as_ref());
     let message = store.as_ref().map(|store| store.message(id)).transpose()?.flatten();
-    let held_back = match (&store, &alert.check) {
+    let held_back = match (store, &alert.check) {
         (Some(store), Some(check)) => store.check(check)?.held,
         _ => 0,
     };

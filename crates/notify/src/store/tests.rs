@@ -384,7 +384,8 @@ fn what_was_noted_is_there_after_closing_and_the_log_does_not_grow_for_ever() {
         store.set_fact("round", &round.to_string()).unwrap();
         drop(store);
         let size = host.look(&log).unwrap().unwrap().size;
-        assert!(size < 2 * 4120 * u64::from(LOG_PAGES), "{size} bytes after {round}");
+        // The first round makes the tables in it.
+        assert!(size <= LARGEST_LOG + 30 * 4120, "{size} bytes after {round}");
     }
 }
 

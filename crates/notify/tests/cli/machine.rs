@@ -169,7 +169,8 @@ impl Machine {
                 let path = entry.unwrap().path();
                 if path.is_dir() {
                     open.push(path);
-                } else {
+                } else if !path.to_str().unwrap().ends_with("-shm") {
+                    // (That one is memory that processes share: whoever looks makes it anew.)
                     let bytes = fs::read(&path).unwrap();
                     found.push((path, bytes));
                 }
