@@ -231,6 +231,7 @@ mod tests {
     fn the_flush_gets_what_it_needs_to_get_out_and_no_other_secret() {
         let home = tempfile::tempdir().unwrap();
         let env = [
+            ("AIOPS_CONFIGS", "/nonexistent/configs"),
             ("https_proxy", "http://proxy.example:3128"),
             ("NO_PROXY", "hooks.example"),
             ("PUSHOVER_TOKEN", "t"),
@@ -240,7 +241,8 @@ mod tests {
         let common = Common { home: Some(home.path().into()), ..Common::default() };
         let passed = passed_on(&Context::new("test", host, &common).unwrap());
         let names: Vec<_> = passed.keys().filter_map(|name| name.to_str()).collect();
-        assert_eq!(names, ["AIOPS_HOME", "NO_PROXY", "PUSHOVER_TOKEN", "https_proxy"]);
+        let want = ["AIOPS_CONFIGS", "AIOPS_HOME", "NO_PROXY", "PUSHOVER_TOKEN", "https_proxy"];
+        assert_eq!(names, want);
     }
 
     #[test]
