@@ -289,11 +289,20 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let pid = dir.path().join("pid");
         let mut exec = sh(&format!("sleep 600 & echo $! > {}; wait", pid.display()));
-        exec.deadline = Duration::from_millis(300);
+        exec.deadline = Duration::from_secs(1);
         assert_eq!(host.run(&exec).unwrap().ending, Ending::Deadline);
         let pid = String::from_utf8(host.read(&pid, 20).unwrap()).unwrap();
-        let stat = host.read(std::path::Path::new(&format!("/proc/{}/stat", pid.trim())), 999);
-        assert!(stat.is_err() || stat.unwrap().windows(3).any(|w| w == b" Z "), "still running");
+        let stat = format!("/proc/{}/stat", pid.trim());
+        let is_gone = || {
+            let stat = host.read(std::path::Path::new(&stat), 999);
+            stat.is_err() || stat.is_ok_and(|it| it.windows(3).any(|w| w == b" Z "))
+        };
+        // A signal is sent at once and taken a little later.
+        let end = Instant::now() + Duration::from_secs(10);
+        while !is_gone() {
+            assert!(Instant::now() < end, "still running");
+            host.pause(Duration::from_millis(5));
+        }
     }
 
     #[test]
