@@ -21,6 +21,11 @@ impl Money {
         Self(picos).min(Self::MAX)
     }
 
+    /// The same, for constants within the limit.
+    pub(crate) const fn from_picos_const(picos: u64) -> Self {
+        Self(picos)
+    }
+
     /// Dollars as a configuration file writes them, to the picodollar. What is no amount (negative,
     /// not a number) is [`Money::MAX`] for who asks a price, so it is never a cheap one.
     pub fn from_usd(usd: f64) -> Self {

@@ -43,7 +43,7 @@ impl Setup {
     ) -> Result<Self, Failure> {
         match (settings, models) {
             (Ok(settings), Ok(models)) => Ok(Self { settings, models }),
-            (Err(one), Err(other)) => Err(one.and(other)),
+            (Err(one), Err(other)) => Err(one.and(&other)),
             (Err(failure), Ok(_)) | (Ok(_), Err(failure)) => Err(failure),
         }
     }

@@ -107,7 +107,7 @@ impl Failure {
 
     /// Two failures told as one: this one's code and hint, both causes.
     #[must_use]
-    pub fn and(mut self, other: Self) -> Self {
+    pub fn and(mut self, other: &Self) -> Self {
         let cause = match self.source.take() {
             Some(cause) => format!("{cause}\n{other}"),
             None => other.to_string(),
