@@ -4,6 +4,8 @@ mod choose;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use llm_tokens::Tokenizer;
+use llm_wire::{Api, Model, Structured, TokenCap};
 use ops_core::config;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -108,36 +110,6 @@ pub struct LongContext {
     pub output: f64,
 }
 
-/// The interface a model is asked through.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Api {
-    /// `OpenAI`, `/chat/completions`.
-    OpenaiChat,
-    /// `OpenAI`, `/responses`.
-    OpenaiResponses,
-    /// Mistral, `/chat/completions`.
-    MistralChat,
-    /// Moonshot, `/chat/completions`.
-    MoonshotChat,
-    /// Ollama, `/api/chat`.
-    OllamaChat,
-}
-
-/// The field that caps the tokens of an answer.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum TokenCap {
-    /// Current `OpenAI` chat models.
-    MaxCompletionTokens,
-    /// Everybody else's chat.
-    MaxTokens,
-    /// `OpenAI` responses.
-    MaxOutputTokens,
-    /// Ollama.
-    NumPredict,
-}
-
 /// How much a model reasons before it answers.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -152,32 +124,37 @@ pub enum Effort {
     Medium,
     /// Much.
     High,
+    /// Whatever the model's own default is (Moonshot).
+    Default,
 }
 
-/// How a model is held to a schema.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Structured {
-    /// By the provider, strictly.
-    JsonSchema,
-    /// It is told to answer JSON, no more.
-    JsonObject,
-    /// Only by what it is asked.
-    None,
+impl Effort {
+    /// As providers spell it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Minimal => "minimal",
+            Self::Low => "low",
+            Self::Medium => "medium",
+            Self::High => "high",
+            Self::Default => "default",
+        }
+    }
 }
 
-/// How tokens are counted before a call.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
-pub enum Tokenizer {
-    /// Exactly, by `OpenAI`'s vocabulary since gpt-4o.
-    #[serde(rename = "o200k_base")]
-    O200kBase,
-    /// Exactly, by `OpenAI`'s older vocabulary.
-    #[serde(rename = "cl100k_base")]
-    Cl100kBase,
-    /// A bound above the count, from the bytes.
-    #[serde(rename = "bytes")]
-    Bytes,
+impl Row {
+    /// What the wire has to know of it.
+    pub fn model(&self) -> Model<'_> {
+        Model {
+            api: self.api,
+            name: &self.model,
+            token_cap: self.token_cap,
+            takes_temperature: self.temperature,
+            effort: self.effort.map(Effort::name),
+            structured: self.structured,
+            context_tokens: self.context_tokens,
+        }
+    }
 }
 
 impl Provider {
