@@ -51,6 +51,7 @@ fn shipped_configuration_is_valid_and_nothing_else_is_shipped() {
     whole::<doctor::Policy>(&folder);
     whole::<secrets::Registry>(&folder);
     whole::<notify::settings::Settings>(&folder);
+    whole::<verdict::Policy>(&folder);
     let files: BTreeSet<String> = fs::read_dir(folder)
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
@@ -59,8 +60,16 @@ fn shipped_configuration_is_valid_and_nothing_else_is_shipped() {
     assert_eq!(
         files,
         BTreeSet::from(
-            ["bridge.yaml", "doctor.yaml", "guard.yaml", "keys.yaml", "notify.yaml", "schemas"]
-                .map(str::to_owned)
+            [
+                "bridge.yaml",
+                "doctor.yaml",
+                "guard.yaml",
+                "keys.yaml",
+                "notify.yaml",
+                "review.yaml",
+                "schemas",
+            ]
+            .map(str::to_owned)
         )
     );
 }
@@ -85,6 +94,9 @@ fn open_objects(name: &str, at: &str, schema: &serde_json::Value) {
         "key_rotation.schema.json",
         "keys.schema.json",
         "notify.schema.json",
+        "review.schema.json",
+        "review.waiver.schema.json",
+        "verdict.schema.json",
     ];
     if let Some(object) = schema.as_object() {
         let is_closed = object.contains_key("additionalProperties");
