@@ -65,7 +65,11 @@ pub fn schemas() -> Vec<(&'static str, Schema)> {
         ("notify.status.schema.json", schema_for!(told::Standing)),
         ("notify.sms.schema.json", schema_for!(told::SmsPoll)),
         ("alert_delivery.schema.json", schema_for!(notify::channels::AlertDelivery)),
+        ("review.check.schema.json", schema_for!(review_check::CheckReport)),
+        ("review.schema.json", schema_for!(verdict::Policy)),
+        ("review.waiver.schema.json", schema_for!(verdict::waiver::Waiver)),
         ("run.schema.json", schema_for!(ops_core::record::Run)),
+        ("verdict.schema.json", schema_for!(verdict::Verdict)),
     ]
 }
 

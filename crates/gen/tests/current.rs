@@ -53,6 +53,7 @@ fn shipped_configuration_is_valid_and_nothing_else_is_shipped() {
     whole::<notify::settings::Settings>(&folder);
     whole::<llm::settings::Settings>(&folder);
     whole::<llm::models::Models>(&folder);
+    whole::<verdict::Policy>(&folder);
     let files: BTreeSet<String> = fs::read_dir(folder)
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
@@ -69,6 +70,7 @@ fn shipped_configuration_is_valid_and_nothing_else_is_shipped() {
                 "llm.json",
                 "models.json",
                 "notify.yaml",
+                "review.yaml",
                 "schemas",
             ]
             .map(str::to_owned)
@@ -98,6 +100,9 @@ fn open_objects(name: &str, at: &str, schema: &serde_json::Value) {
         "llm.schema.json",
         "models.schema.json",
         "notify.schema.json",
+        "review.schema.json",
+        "review.waiver.schema.json",
+        "verdict.schema.json",
     ];
     if let Some(object) = schema.as_object() {
         let is_closed = object.contains_key("additionalProperties");
