@@ -137,7 +137,12 @@ fn readme(manifest: &Manifest) -> String {
             (part, _) => format!("{} (part {part})", it.path),
         });
         let parts: Vec<String> = parts.collect();
-        out.push_str(&format!("{} {} bytes\n  {}\n", packet.file, packet.bytes, parts.join("\n  ")));
+        out.push_str(&format!(
+            "{} {} bytes\n  {}\n",
+            packet.file,
+            packet.bytes,
+            parts.join("\n  ")
+        ));
     }
     out
 }

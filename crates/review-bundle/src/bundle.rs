@@ -187,7 +187,8 @@ fn totals(files: &[Entry]) -> Totals {
 
 /// What escapes mean, for whoever reads the text.
 pub(crate) const LEGEND: &str = "\
-    Every line of a file starts with a blank, + or -. A line that starts with \\ is a note.\n\
+    Every line of a file starts with a blank, + or -. A line that starts with \\ is a note,\n\
+    with \\> the rest of the line before, which was cut.\n\
     \\u{HEX} is a character that could not be seen for what it is, \\x{HEX} a byte that is no \
     UTF-8,\n\\u{5c} a backslash where an escape would else be read.\n";
 
@@ -208,8 +209,5 @@ fn head(manifest: &Manifest) -> String {
 /// Writes where the range starts and ends.
 pub(crate) fn points(manifest: &Manifest) -> String {
     let (since, to) = (&manifest.since, &manifest.to);
-    format!(
-        "since {} tree {}\nto {} tree {}\n",
-        since.commit, since.tree, to.commit, to.tree
-    )
+    format!("since {} tree {}\nto {} tree {}\n", since.commit, since.tree, to.commit, to.tree)
 }

@@ -9,12 +9,15 @@ use crate::section::{NO_END, write_head};
 /// What a part that is not the last ends with.
 pub(crate) const GOES_ON: &str = "\\ goes on in the next packet\n";
 
+/// What the rest of a line that was cut starts with.
+const REST: &str = "\\>";
+
 /// What a hunk's head and the notes around it may need, bytes.
 const NOTES: usize = 160;
 
 /// Returns a section's parts, each of at most `room` bytes as long as its head leaves space for
 /// anything. The first has the section's head, the others its first line and which part they are. A
-/// hunk that is cut goes on with a head that counts on. A line that is cut goes on as `\+rest`,
+/// hunk that is cut goes on with a head that counts on. A line that is cut goes on as `\>rest`,
 /// before any hunk.
 pub(crate) fn cut(section: &str, room: usize) -> Vec<String> {
     let at = section.find("\n@@ ").map_or(section.len(), |at| at + 1);
@@ -88,7 +91,6 @@ impl Cutter<'_> {
     fn long_line(&mut self, line: &str) {
         let (line, note) = line.strip_suffix(NO_END).map_or((line, ""), |line| (line, NO_END));
         let mut rest = line.strip_suffix('\n').unwrap_or(line);
-        let sign = &rest[..1];
         loop {
             let piece = piece(rest, self.left());
             let (now, later) = rest.split_at(piece);
@@ -101,8 +103,7 @@ impl Cutter<'_> {
             }
             rest = later;
             self.next_part();
-            self.part.push('\\');
-            self.part.push_str(sign);
+            self.part.push_str(REST);
         }
     }
 
@@ -189,4 +190,121 @@ fn place(line: &str) -> Option<Hunk> {
         Some(Span { start: start.parse().ok()?, count: count.parse().ok()? })
     };
     Some(Hunk { old: span(old)?, new: span(new)? })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const HEAD: &str = "=== modified a file\nmode 100644\nlines +1 -1\n";
+
+    /// Reads parts as a reader would: every line with its numbers, old and new.
+    fn read(parts: &[String]) -> Vec<(u64, u64, String)> {
+        let mut lines: Vec<(u64, u64, String)> = Vec::new();
+        for (at, part) in parts.iter().enumerate() {
+            let goes_on = part.strip_suffix(GOES_ON);
+            assert_eq!(goes_on.is_none(), at + 1 == parts.len(), "{part}");
+            let part = goes_on.unwrap_or(part);
+            let head = if at == 0 { HEAD.to_owned() } else { later_head(at + 1) };
+            let mut left = (0, 0);
+            let mut next = (0, 0);
+            for line in part.strip_prefix(&head).expect("its head").split_inclusive('\n') {
+                if let Some(place) = place(line) {
+                    assert_eq!(left, (0, 0), "the hunk before is whole: {part}");
+                    left = (place.old.count, place.new.count);
+                    next = (first(place.old), first(place.new));
+                } else if let Some(rest) = line.strip_prefix('\\') {
+                    let (_, _, last) = lines.last_mut().expect("a line before the note");
+                    if let Some(rest) = rest.strip_prefix('>') {
+                        assert_eq!(last.pop(), Some('\n'));
+                        last.push_str(rest);
+                    } else {
+                        last.push_str(line);
+                    }
+                } else {
+                    lines.push((next.0, next.1, line.to_owned()));
+                    let (is_old, is_new) = (!line.starts_with('+'), !line.starts_with('-'));
+                    next = (next.0 + u64::from(is_old), next.1 + u64::from(is_new));
+                    left = (left.0 - u64::from(is_old), left.1 - u64::from(is_new));
+                }
+            }
+            assert_eq!(left, (0, 0), "the last hunk is whole: {part}");
+        }
+        lines
+    }
+
+    fn later_head(part: usize) -> String {
+        format!("=== modified a file\npart {part}\n")
+    }
+
+    /// Hunks of lines, as a section has them.
+    fn body() -> impl Strategy<Value = String> {
+        let line = ("[-+ ]", "[a-z]{0,9}|[é]{0,300}|(\\\\u\\{202e\\}){0,80}", any::<u8>());
+        let hunk = prop::collection::vec(line, 1..20);
+        prop::collection::vec(hunk, 0..6).prop_map(|hunks| {
+            let mut out = String::new();
+            let mut next = (1, 1);
+            for lines in hunks {
+                let count = |sign| lines.iter().filter(|(is, ..)| is != sign).count() as u64;
+                let span =
+                    |start: u64, count: u64| Span { start: start - u64::from(count == 0), count };
+                let (old, new) = (count("+"), count("-"));
+                write_head(&mut out, &Hunk { old: span(next.0, old), new: span(next.1, new) });
+                next = (next.0 + old + 10, next.1 + new + 10);
+                for (sign, text, note) in lines {
+                    out.push_str(&format!("{sign}{text}\n"));
+                    out.push_str(if note < 20 { NO_END } else { "" });
+                }
+            }
+            out
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_is_dropped_and_every_part_has_its_place(body in body(), room in 300_usize..2000) {
+            let section = format!("{HEAD}{body}");
+            let parts = cut(&section, room);
+            for part in &parts {
+                prop_assert!(part.len() <= room.max(section.len().min(room)), "{}", part.len());
+            }
+            prop_assert_eq!(read(&parts), read(&[section]));
+        }
+    }
+
+    #[test]
+    fn a_section_is_cut_between_hunks_where_it_can() {
+        let hunk = |at: u64| {
+            let mut out = String::new();
+            let span = Span { start: at, count: 1 };
+            write_head(&mut out, &Hunk { old: span, new: span });
+            out + &format!("-{}\n+{}\n", "o".repeat(90), "n".repeat(90))
+        };
+        let section = format!("{HEAD}{}{}{}", hunk(1), hunk(10), hunk(20));
+        let parts = cut(&section, 500);
+        let expected = [
+            format!("{HEAD}{}{GOES_ON}", hunk(1)),
+            format!("{}{}{GOES_ON}", later_head(2), hunk(10)),
+            format!("{}{}", later_head(3), hunk(20)),
+        ];
+        assert_eq!(parts, expected);
+        assert_eq!(cut(&section, 5000), [section]);
+    }
+
+    #[test]
+    fn a_line_without_end_is_cut_and_no_escape_with_it() {
+        let section = format!("{HEAD}@@ -0,0 +1,1 @@\n+{}\n{NO_END}", "\\u{202e}".repeat(200));
+        let parts = cut(&section, 400);
+        assert!(parts.len() > 3, "{parts:?}");
+        for part in &parts {
+            let shown = part.lines().filter(|line| line.contains('{'));
+            for line in shown {
+                let line = line.trim_start_matches(['\\', '>', '+']);
+                assert!(line.ends_with('}'), "{part}");
+            }
+        }
+        assert_eq!(read(&parts), read(&[section]));
+    }
 }

@@ -129,3 +129,72 @@ const IGNORABLE: &[(char, char)] = &[
     ('\u{ffa0}', '\u{ffa0}'),
     ('\u{e0100}', '\u{e01ef}'),
 ];
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn shown(bytes: &[u8]) -> String {
+        let mut out = String::new();
+        content(&mut out, bytes);
+        out
+    }
+
+    #[test]
+    fn what_cannot_be_seen_is_shown_and_the_rest_is_left_alone() {
+        for (bytes, text) in [
+            ("let x = \"a\\n\";\t// ok".as_bytes(), "let x = \"a\\n\";\t// ok"),
+            ("größe 漢字 👍".as_bytes(), "größe 漢字 👍"),
+            ("a\u{202e}b".as_bytes(), "a\\u{202e}b"),
+            (
+                "a\u{200b}\u{feff}\u{e0041}\u{fe0f}\u{3164}b".as_bytes(),
+                "a\\u{200b}\\u{feff}\\u{e0041}\\u{fe0f}\\u{3164}b",
+            ),
+            ("a\u{a0}b\u{2028}\u{85}".as_bytes(), "a\\u{a0}b\\u{2028}\\u{85}"),
+            (b"line\r", "line\\u{d}"),
+            (b"\x1b[2K\x00\x7f", "\\u{1b}[2K\\u{0}\\u{7f}"),
+            (b"caf\xe9", "caf\\x{e9}"),
+            (b"\xed\xa0\x80", "\\x{ed}\\x{a0}\\x{80}"),
+            (br"'\u{202e}' \x{e9} \n \\u{0}", r"'\u{5c}u{202e}' \u{5c}x{e9} \n \\u{5c}u{0}"),
+        ] {
+            assert_eq!(shown(bytes), text);
+        }
+        for (bytes, text) in [
+            (&b"src/main.rs"[..], "src/main.rs"),
+            (b" a b ", "\\u{20}a b\\u{20}"),
+            (b"a\tb\nc", "a\\u{9}b\\u{a}c"),
+            (b"\"quoted\"", "\"quoted\""),
+            (b"a\xff", "a\\x{ff}"),
+            (b"\t", "\\u{9}"),
+            (b"", ""),
+        ] {
+            assert_eq!(name(bytes), text);
+        }
+    }
+
+    /// Bytes that are often text, often escapes, and sometimes anything.
+    fn bytes() -> impl Strategy<Value = Vec<u8>> {
+        let pieces = prop_oneof![
+            prop::sample::select(vec!["\\", "u{", "x{", "}", "202e", "5c", " ", "\t", "\r", "\n"])
+                .prop_map(|text| text.as_bytes().to_vec()),
+            any::<char>().prop_map(|c| c.to_string().into_bytes()),
+            any::<u8>().prop_map(|byte| vec![byte]),
+        ];
+        prop::collection::vec(pieces, 0..12).prop_map(|pieces| pieces.concat())
+    }
+
+    proptest! {
+        #[test]
+        fn showing_is_one_to_one(bytes in bytes()) {
+            for text in [shown(&bytes), name(&bytes)] {
+                prop_assert_eq!(unescape(&text), Some(bytes.clone()));
+            }
+            let name = name(&bytes);
+            prop_assert_eq!(name.trim(), &name);
+            prop_assert!(name.chars().all(is_visible), "{}", name);
+            prop_assert!(shown(&bytes).chars().all(|c| c == '\t' || is_visible(c)));
+        }
+    }
+}

@@ -107,3 +107,60 @@ fn edits(old: &[&[u8]], new: &[&[u8]]) -> Vec<DiffOp> {
         .filter(|op| !op.old_range().is_empty() || !op.new_range().is_empty())
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Applies hunks, strictly.
+    fn apply(old: &[u8], hunks: &[Hunk<'_>]) -> Vec<u8> {
+        let old = lines(old);
+        let (mut new, mut next) = (Vec::new(), 0);
+        for Hunk { place, lines } in hunks {
+            let start = place.old.start - u64::from(place.old.count > 0);
+            let start = usize::try_from(start).expect("small");
+            new.extend(old[next..start].concat());
+            next = start;
+            for line in lines {
+                if line.sign != Sign::Added {
+                    assert_eq!(line.bytes, old[next]);
+                    next += 1;
+                }
+                if line.sign != Sign::Removed {
+                    new.extend(line.bytes);
+                }
+            }
+        }
+        new.extend(old[next..].concat());
+        new
+    }
+
+    proptest! {
+        #[test]
+        fn hunks_give_the_new_text(old in "([ab]?\n){0,30}[ab]?", new in "([ab]?\n){0,30}[ab]?") {
+            let hunks = hunks(old.as_bytes(), new.as_bytes());
+            prop_assert_eq!(apply(old.as_bytes(), &hunks), new.as_bytes());
+            for hunk in &hunks {
+                let count = |sign| hunk.lines.iter().filter(|it| it.sign != sign).count() as u64;
+                prop_assert_eq!(hunk.place.old.count, count(Sign::Added));
+                prop_assert_eq!(hunk.place.new.count, count(Sign::Removed));
+            }
+        }
+    }
+
+    #[test]
+    fn files_without_likeness_are_all_removed_and_all_added() {
+        let text = |name: &str, count: usize| -> String {
+            (0..count).map(|at| format!("{name} {at}\n")).collect()
+        };
+        let same = "same\n".repeat(10);
+        let old = format!("{same}{}{same}", text("old", SEARCHED));
+        let new = format!("{same}{}{same}", text("new", 1));
+        let hunks = hunks(old.as_bytes(), new.as_bytes());
+        assert_eq!(hunks.len(), 1);
+        assert_eq!(hunks[0].lines.len(), SEARCHED + 1 + 2 * CONTEXT);
+        assert_eq!(apply(old.as_bytes(), &hunks), new.as_bytes());
+    }
+}
