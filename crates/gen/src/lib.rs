@@ -63,6 +63,8 @@ pub fn schemas() -> Vec<(&'static str, Schema)> {
         ("notify.status.schema.json", schema_for!(told::Standing)),
         ("notify.sms.schema.json", schema_for!(told::SmsPoll)),
         ("alert_delivery.schema.json", schema_for!(notify::channels::AlertDelivery)),
+        ("review_manifest.schema.json", schema_for!(review_bundle::Manifest)),
+        ("size_cap_meta.schema.json", schema_for!(review_bundle::SizeCapMeta)),
         ("run.schema.json", schema_for!(ops_core::record::Run)),
     ]
 }
