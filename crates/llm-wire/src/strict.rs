@@ -204,7 +204,7 @@ mod tests {
             (within("true"), "/properties/a: a schema must be an object"),
             (within(r#"{"anyOf":[{"allOf":[]}]}"#), "/properties/a/anyOf/0/allOf: strict"),
             (within(r#"{"type":"array","items":{"not":{}}}"#), "/properties/a/items/not: strict"),
-            (within(&within(&within(&within(&within("{}"))))), "nested more than 5 deep"),
+            (within(&within(&within(&within(&within(&within("{}")))))), "nested more than 5 deep"),
             (
                 r#"{"type":"object","additionalProperties":false,"properties":{"a":{}}}"#.to_owned(),
                 "/: `a` must be required",
