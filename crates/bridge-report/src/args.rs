@@ -5,8 +5,8 @@ use clap::Parser;
 use ops_core::cli::{Command, Common, Context};
 use ops_core::failure::Failure;
 use ops_core::report::Report;
+use ops_core::time::Moment;
 
-use crate::period::Moment;
 
 const EXAMPLES: &str = "\
 Examples:
