@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 
 use ops_core::cli::Context;
 use ops_core::failure::Failure;
-use secrets::keychain::Keychain;
 use secrets::{Registry, Resolver, Secret};
 
 use crate::settings::Provider;
@@ -63,7 +62,7 @@ impl<'a> Keys<'a> {
     ) -> Result<Option<Secret>, Failure> {
         let Some(name) = provider.secret() else { return Ok(None) };
         let key = self.registry.key(name)?;
-        let keychain = platform(&self.context.host);
+        let keychain = keychain::platform(&self.context.host);
         let resolver = Resolver::new(&self.context.host, &self.registry, self.folder.clone());
         let resolver = match &keychain {
             Some(keychain) => resolver.with_keychain(&self.registry, keychain.as_ref()),
@@ -75,15 +74,4 @@ impl<'a> Keys<'a> {
         }
         Ok(found)
     }
-}
-
-#[cfg(feature = "keychain")]
-#[expect(clippy::unnecessary_wraps, reason = "the other build has none")]
-fn platform(host: &ops_core::host::Host) -> Option<Box<dyn Keychain>> {
-    Some(keychain::platform(host))
-}
-
-#[cfg(not(feature = "keychain"))]
-fn platform(_host: &ops_core::host::Host) -> Option<Box<dyn Keychain>> {
-    None
 }

@@ -2,9 +2,10 @@
 //! directory and in the notes, held against what was in force where the range starts.
 
 use gix::ObjectId;
-use ops_core::failure::{Exit, Failure, OrFail};
+use ops_core::failure::Failure;
 use ops_core::host::Host;
 use review_bundle::{Range, Repository};
+use verdict::objects::Objects;
 use verdict::in_force::InForce;
 use verdict::notes;
 use verdict::statement::Signed;
@@ -42,7 +43,7 @@ pub fn judged(
     range: &Range,
     signed: &Signed,
 ) -> Result<Result<String, Vec<Distrust>>, Failure> {
-    let in_force = InForce::at(host, repository.git(), range.since, &basis::fallback())?;
+    let in_force = InForce::at(host, &Objects::of(repository.git()), range.since, &basis::fallback())?;
     let expected = Expected {
         to: &range.to.to_string(),
         tree: &range.to_tree.to_string(),
@@ -80,28 +81,10 @@ pub fn of(
     Ok(Err(why))
 }
 
-/// The commit that a baseline advance stands on; `None` when the commit is none: one parent, exactly
-/// docs/LAST_REVIEWED_SHA.txt differs, a plain file that holds the parent's name and a newline.
+/// The commit that a baseline advance stands on; `None` when the commit is none.
 ///
 /// # Errors
 /// Exit 69 when the commit cannot be read.
 pub fn advanced(repository: &Repository, commit: ObjectId) -> Result<Option<ObjectId>, Failure> {
-    let git = repository.git();
-    let doing = || format!("read the commit {commit:.12}");
-    let found = git.find_commit(commit).or_fail(Exit::Unavailable, doing())?;
-    let parents: Vec<ObjectId> = found.parent_ids().map(gix::Id::detach).collect();
-    let &[parent] = parents.as_slice() else { return Ok(None) };
-    let range = repository.range(&parent.to_string(), &commit.to_string())?;
-    let changes = review_bundle::changes(repository, &range)?;
-    let [change] = changes.as_slice() else { return Ok(None) };
-    let is_plain = change.new.as_ref().is_some_and(|new| new.mode == PLAIN);
-    if change.path.as_slice() != crate::init::BASELINE.as_bytes() || !is_plain {
-        return Ok(None);
-    }
-    let says = repository.file_at(commit, crate::init::BASELINE)?;
-    let is_parent = says.and_then(|it| range::parse(&it)) == Some(parent.to_string());
-    Ok(is_parent.then_some(parent))
+    Objects::of(repository.git()).advanced(commit)
 }
-
-/// A plain file's mode.
-const PLAIN: u32 = 0o100_644;

@@ -9,6 +9,7 @@ use ops_core::config::Settings as _;
 use ops_core::failure::{Exit, Failure};
 use ops_core::host::Host;
 use verdict::Policy;
+use verdict::objects::Objects;
 use verdict::in_force::{self, Fallback, InForce, RuleDigests};
 
 use crate::prompt::Prompt;
@@ -50,7 +51,7 @@ impl Basis {
     /// # Errors
     /// Exit 69 when the commit cannot be read, 78 with every violation of a file.
     pub fn at(host: &Host, git: &gix::Repository, since: ObjectId) -> Result<Self, Failure> {
-        let in_force = InForce::at(host, git, since, &fallback())?;
+        let in_force = InForce::at(host, &Objects::of(git), since, &fallback())?;
         let named = |name: &str| format!("configs/{name} as of {since:.12}");
         let setup = Setup::from_bytes(
             (&named(in_force::LLM), &in_force.llm),

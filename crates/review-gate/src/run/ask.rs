@@ -116,13 +116,13 @@ impl Session<'_> {
 
     fn ask_api(&self) -> Result<Asked, Failure> {
         let Review { context, basis, looked, .. } = self.review;
-        let mut router = Router::new(context, basis.setup.clone())?;
+        let mut router = Router::new(context, basis.setup.clone(), None)?;
         let run = ReviewRun::new(&context.host);
         let schema = AnswerSchema { name: "review".into(), text: ANSWER_SCHEMA.into() };
         let mut asked = Asked { model: String::new(), ..Asked::nobody(self)? };
         let mut spent = Money::ZERO;
         let second = basis.setup.settings.second_opinion.as_ref();
-        let progress = context.progress("reviewing", looked.packets.len());
+        let mut progress = context.progress("reviewing", looked.packets.len());
         for (number, text) in (1..).zip(&looked.packets) {
             self.say_packet(number);
             let data = self.data(text, number);
