@@ -5,9 +5,9 @@ use gix::ObjectId;
 use ops_core::failure::Failure;
 use ops_core::host::Host;
 use review_bundle::{Range, Repository};
-use verdict::objects::Objects;
 use verdict::in_force::InForce;
 use verdict::notes;
+use verdict::objects::Objects;
 use verdict::statement::Signed;
 use verdict::store::Store;
 use verdict::trust::{Distrust, Expected, judge};
@@ -43,7 +43,8 @@ pub fn judged(
     range: &Range,
     signed: &Signed,
 ) -> Result<Result<String, Vec<Distrust>>, Failure> {
-    let in_force = InForce::at(host, &Objects::of(repository.git()), range.since, &basis::fallback())?;
+    let in_force =
+        InForce::at(host, &Objects::of(repository.git()), range.since, &basis::fallback())?;
     let expected = Expected {
         to: &range.to.to_string(),
         tree: &range.to_tree.to_string(),

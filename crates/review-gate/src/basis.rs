@@ -9,8 +9,8 @@ use ops_core::config::Settings as _;
 use ops_core::failure::{Exit, Failure};
 use ops_core::host::Host;
 use verdict::Policy;
-use verdict::objects::Objects;
 use verdict::in_force::{self, Fallback, InForce, RuleDigests};
+use verdict::objects::Objects;
 
 use crate::prompt::Prompt;
 

@@ -52,7 +52,8 @@ pub fn init(context: &Context, args: &InitArgs, folder: &Path) -> Result<Outcome
             ));
         }
     }
-    let text = |path: &str, text: &str| File { path: path.into(), executable: false, bytes: text.into() };
+    let text =
+        |path: &str, text: &str| File { path: path.into(), executable: false, bytes: text.into() };
     let mut files = vec![text(BASELINE, &format!("{baseline}\n"))];
     for (path, content) in [(SIGNERS, signers.as_str()), (POLICY, verdict::Policy::SHIPPED)] {
         if checkout.file_at(&head, path)?.is_none() {
@@ -100,8 +101,10 @@ fn signer(context: &Context, args: &InitArgs) -> Result<Option<String>, Failure>
         },
     };
     if key.algorithm() != Algorithm::Ed25519 {
-        return Err(Failure::new(Exit::Malformed, "use that public key")
-            .because(format!("it is {}, and verdicts are signed with ssh-ed25519", key.algorithm())));
+        return Err(Failure::new(Exit::Malformed, "use that public key").because(format!(
+            "it is {}, and verdicts are signed with ssh-ed25519",
+            key.algorithm()
+        )));
     }
     let name: String = key.comment().chars().filter(|it| it.is_ascii_graphic()).collect();
     let name = name.trim_start_matches('#').replace(['"', ',', '*', '?', '!'], "-");

@@ -78,7 +78,8 @@ fn is_init(repository: &Repository, start: ObjectId, commit: ObjectId) -> Result
     };
     let paths: Vec<&[u8]> = changes.iter().map(|change| change.path.as_slice()).collect();
     // Only the beginning: what replaces a baseline is no init.
-    let begins = changes.iter().any(|it| it.path.as_slice() == BASELINE.as_bytes() && it.old.is_none());
+    let begins =
+        changes.iter().any(|it| it.path.as_slice() == BASELINE.as_bytes() && it.old.is_none());
     Ok(begins && paths.iter().all(|path| is_ours(path)))
 }
 
@@ -86,11 +87,7 @@ fn is_init(repository: &Repository, start: ObjectId, commit: ObjectId) -> Result
 ///
 /// # Errors
 /// Exit 69 when history is missing (a shallow clone): what cannot be shown does not hold.
-pub fn is_ancestor(
-    repository: &Repository,
-    old: ObjectId,
-    new: ObjectId,
-) -> Result<bool, Failure> {
+pub fn is_ancestor(repository: &Repository, old: ObjectId, new: ObjectId) -> Result<bool, Failure> {
     if old == new {
         return Ok(true);
     }

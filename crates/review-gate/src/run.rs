@@ -129,17 +129,14 @@ fn kind(reviewer: Reviewer) -> ReviewerKind {
 
 fn nothing(since: &str, to: &str) -> Outcome {
     Outcome::of("run")
-        .but(format!("nothing to review: {since:.12}..{to:.12} changes no file, and nothing is not approved"))
+        .but(format!(
+            "nothing to review: {since:.12}..{to:.12} changes no file, and nothing is not approved"
+        ))
         .then("commit something, or name another range with --since")
 }
 
 /// The waivers of a commit that count.
-fn waivers(
-    host: &Host,
-    store: &Store,
-    basis: &Basis,
-    to: &str,
-) -> Result<Vec<Granted>, Failure> {
+fn waivers(host: &Host, store: &Store, basis: &Basis, to: &str) -> Result<Vec<Granted>, Failure> {
     let signers = basis.in_force.signers();
     let found = store.waivers(host, to)?;
     Ok(found.iter().filter_map(|bytes| granted(bytes, &signers, host.now()).ok()).collect())

@@ -9,10 +9,10 @@ use ops_core::report::Report;
 use review_bundle::Repository;
 use serde_json::{Value, json};
 use verdict::document::Verdict;
-use verdict::objects::Objects;
-use verdict::in_force::InForce;
-use verdict::render::{self, Format as Rendered};
 use verdict::export;
+use verdict::in_force::InForce;
+use verdict::objects::Objects;
+use verdict::render::{self, Format as Rendered};
 
 use crate::args::{Format, ShowArgs};
 use crate::documents::Outcome;
@@ -63,7 +63,8 @@ pub fn show(
     let standing = standing.map_err(|why| why.iter().map(ToString::to_string).collect());
     let mut exported = Vec::new();
     if let Some(folder) = &args.export {
-        let in_force = InForce::at(host, &Objects::of(repository.git()), range.since, &basis::fallback())?;
+        let in_force =
+            InForce::at(host, &Objects::of(repository.git()), range.since, &basis::fallback())?;
         let files = export::export(host, folder, signed.envelope(), &in_force.signers)?;
         exported.extend(files.iter().map(|file| file.display().to_string()));
     }

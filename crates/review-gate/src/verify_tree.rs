@@ -80,7 +80,10 @@ fn guarded(checkout: &Checkout<'_>) -> Result<Vec<Looked>, Failure> {
         let Some((about, name)) = entry.split_once('\t') else { continue };
         let words: Vec<&str> = about.split(' ').collect();
         let &[mode, "blob", blob] = words.as_slice() else {
-            all.push((name.to_owned(), Err("it is no file: a submodule is not looked into".into())));
+            all.push((
+                name.to_owned(),
+                Err("it is no file: a submodule is not looked into".into()),
+            ));
             continue;
         };
         if mode == "120000" {

@@ -32,7 +32,8 @@ pub fn waive(context: &Context, args: &WaiveArgs, folder: &Path) -> Result<Outco
     let kept = approval::kept(host, &repository, to)?;
     let mut found: Vec<&Finding> = Vec::new();
     for finding in kept.iter().flat_map(|it| it.verdict().findings()) {
-        let is_named = args.finding.len() >= SHORTEST && finding.fingerprint.starts_with(&args.finding);
+        let is_named =
+            args.finding.len() >= SHORTEST && finding.fingerprint.starts_with(&args.finding);
         if is_named && !found.iter().any(|it| it.fingerprint == finding.fingerprint) {
             found.push(finding);
         }

@@ -159,12 +159,26 @@ fn arguments(schema: &Path, work: &Path, ask: &Ask<'_>) -> Vec<std::ffi::OsStrin
         "model_providers.aiops={{name=\"aiops\",base_url={base},env_key=\"{KEY}\",wire_api=\"responses\",request_max_retries=0,stream_max_retries=0}}"
     );
     let mut words: Vec<std::ffi::OsString> = [
-        "exec", "--json", "--color", "never", "-s", "read-only", "--ephemeral",
-        "--ignore-user-config", "--ignore-rules", "--skip-git-repo-check",
-        "-c", "model_provider=\"aiops\"", "-c", &provider,
-        "-c", "shell_environment_policy.inherit=\"none\"",
-        "-c", "web_search=\"disabled\"",
-        "-m", &ask.model.model,
+        "exec",
+        "--json",
+        "--color",
+        "never",
+        "-s",
+        "read-only",
+        "--ephemeral",
+        "--ignore-user-config",
+        "--ignore-rules",
+        "--skip-git-repo-check",
+        "-c",
+        "model_provider=\"aiops\"",
+        "-c",
+        &provider,
+        "-c",
+        "shell_environment_policy.inherit=\"none\"",
+        "-c",
+        "web_search=\"disabled\"",
+        "-m",
+        &ask.model.model,
     ]
     .map(Into::into)
     .to_vec();

@@ -3,13 +3,11 @@
 use std::path::Path;
 use std::time::Duration;
 
-use llm::{AnswerSchema, Choice, Money, Provider, Purpose, Question, ReviewRun, Router};
 use llm::question::Instructions;
+use llm::{AnswerSchema, Choice, Money, Provider, Purpose, Question, ReviewRun, Router};
 use ops_core::failure::{Exit, Failure};
 use verdict::answer::{ANSWER_SCHEMA, Answer};
-use verdict::document::{
-    Decision, Gates, Outcome, ReviewerKind, TransientClass, Usage,
-};
+use verdict::document::{Decision, Gates, Outcome, ReviewerKind, TransientClass, Usage};
 
 use super::Review;
 use crate::prompt;
@@ -96,7 +94,8 @@ impl Session<'_> {
 
     /// The model that is asked: its successor after a shutdown.
     pub(super) fn effective(&self, requested: &Choice) -> String {
-        let row = self.review.basis.setup.models.effective(requested, self.review.context.host.now());
+        let row =
+            self.review.basis.setup.models.effective(requested, self.review.context.host.now());
         row.map_or_else(|| requested.model.clone(), |row| row.model.clone())
     }
 
@@ -104,8 +103,9 @@ impl Session<'_> {
     pub(super) fn ask(&self) -> Result<Asked, Failure> {
         let policy = &self.review.basis.policy;
         if !policy.reviewer_kinds.contains(&self.kind) {
-            return Err(Failure::new(Exit::Config, "review with this kind of reviewer")
-                .because("reviewerKinds of review.yaml, as of the range's start, does not name it"));
+            return Err(Failure::new(Exit::Config, "review with this kind of reviewer").because(
+                "reviewerKinds of review.yaml, as of the range's start, does not name it",
+            ));
         }
         self.review.basis.must_count(self.requested()?.provider)?;
         match self.kind {
@@ -172,7 +172,12 @@ impl Session<'_> {
         let model = Choice { model: self.effective(&requested), ..requested.clone() };
         let mut asked = Asked { version: codex.version.clone(), ..Asked::nobody(self)? };
         let settings = &basis.setup.settings;
-        let price = llm::price::of(&basis.setup.models, &settings.budget.pricing, model.provider, &model.model);
+        let price = llm::price::of(
+            &basis.setup.models,
+            &settings.budget.pricing,
+            model.provider,
+            &model.model,
+        );
         let price = price.ok_or_else(|| {
             Failure::new(Exit::No, format!("review with {}: its price is not known", model.model))
                 .hint("name it in configs/models.json, or as pricing in configs/llm.json")
@@ -186,7 +191,11 @@ impl Session<'_> {
             let most = price.at_most(whole.len() as u64 + 20_000, 16_000);
             if most > left {
                 return Err(Failure::new(Exit::No, format!("review packet {number} with codex"))
-                    .because(format!("it could cost ${:.4}, and ${:.4} of maxUsdPerReview is left", most.usd(), left.usd())));
+                    .because(format!(
+                        "it could cost ${:.4}, and ${:.4} of maxUsdPerReview is left",
+                        most.usd(),
+                        left.usd()
+                    )));
             }
             let (value, usage) = codex.ask(&Ask {
                 prompt: &whole,

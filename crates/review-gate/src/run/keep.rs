@@ -10,9 +10,9 @@ use ops_core::time;
 use serde_json::json;
 use ssh_key::PrivateKey;
 use verdict::document::Verdict;
+use verdict::notes;
 use verdict::statement::Signed;
 use verdict::store::Store;
-use verdict::notes;
 
 use super::ask::Session;
 use super::look::is_secret;
@@ -57,7 +57,8 @@ pub(super) fn keep(
         let signed = match earlier {
             Some(signed) => signed,
             None => {
-                let signed = Signed::sign(verdict, key).or_fail(Exit::Internal, "sign the verdict")?;
+                let signed =
+                    Signed::sign(verdict, key).or_fail(Exit::Internal, "sign the verdict")?;
                 store.put(host, &signed)?;
                 signed
             }
@@ -92,8 +93,12 @@ fn earlier(
 /// Writes the note that carries the verdict to servers.
 fn note(session: &Session<'_>, signed: &Signed) -> Result<(), Failure> {
     let mut git = session.review.repository.git().clone();
-    git.committer_or_set_generic_fallback()
-        .or_fail(Exit::Unavailable, "name the committer of the note")?;
+    let doing = || "name who writes the note";
+    let mut config = git.config_snapshot_mut();
+    for (name, value) in [("user.name", "review-gate"), ("user.email", "review-gate@localhost")] {
+        config.set_raw_value(name, value).or_fail(Exit::Internal, doing())?;
+    }
+    config.commit().or_fail(Exit::Internal, doing())?;
     notes::write(&git, signed)
 }
 

@@ -5,10 +5,11 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-
 use ops_core::failure::{Exit, Failure, OrFail};
 use ops_core::host::Host;
-use review_bundle::{Bundle, Entry, Exclusion, Exclusions, Limits, Manifest, Range, Repository, Section, Sign};
+use review_bundle::{
+    Bundle, Entry, Exclusion, Exclusions, Limits, Manifest, Range, Repository, Section, Sign,
+};
 use review_rules::Rules;
 use verdict::answer::{Proposed, RuleFinding};
 use verdict::document::{Coverage, Exclusion as Excluded, Gate, Path as Covered, Severity, Source};
@@ -108,13 +109,7 @@ pub(crate) fn bundle(
         found.extend(rules.find(section).into_iter().map(of_rule));
         found.extend(beside(section));
     };
-    review_bundle::build(
-        repository,
-        range,
-        &Exclusions::new(exclusions)?,
-        LARGEST_BLOB,
-        &mut look,
-    )
+    review_bundle::build(repository, range, &Exclusions::new(exclusions)?, LARGEST_BLOB, &mut look)
 }
 
 /// A rule's finding as a verdict has it.
@@ -179,11 +174,7 @@ fn beside(section: &Section<'_>) -> Vec<RuleFinding> {
     found.into_iter().map(finding).collect()
 }
 
-fn changed(
-    repository: &Repository,
-    entry: &Entry,
-    in_packets: bool,
-) -> Result<Changed, Failure> {
+fn changed(repository: &Repository, entry: &Entry, in_packets: bool) -> Result<Changed, Failure> {
     use review_bundle::Kind;
     let coverage = match (&entry.excluded, entry.packets.first()) {
         (Some(excluded), _) => Coverage::Excluded(Excluded {

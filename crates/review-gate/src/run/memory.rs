@@ -59,7 +59,10 @@ impl Session<'_> {
             return Ok(None);
         };
         match trusted(&bytes, own, context.host.now()) {
-            Ok(it) if it.key == key.digest() && it.answers.len() == self.review.looked.packets.len() => {
+            Ok(it)
+                if it.key == key.digest()
+                    && it.answers.len() == self.review.looked.packets.len() =>
+            {
                 Ok(Some(Asked {
                     answers: it.answers,
                     version: it.version,
