@@ -1,0 +1,8 @@
+//! Pushes in real repositories, made by the real git.
+#![expect(clippy::disallowed_methods, clippy::unwrap_used, reason = "tests make repositories")]
+
+mod coverage;
+mod forms;
+mod isolation;
+mod support;
+mod trust;
