@@ -7,7 +7,6 @@ use ops_core::failure::Failure;
 use ops_core::report::Report;
 use ops_core::time::Moment;
 
-
 const EXAMPLES: &str = "\
 Examples:
   bridge-report --root ~/cloud

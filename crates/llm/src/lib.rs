@@ -4,8 +4,12 @@
 //! says no; everything else ends without an answer. Every call leaves a line of telemetry.
 
 mod answer_form;
+pub mod args;
 pub mod budget;
+mod calls;
 pub mod decide;
+pub mod doctor;
+pub mod documents;
 pub mod health;
 pub mod keys;
 pub mod models;

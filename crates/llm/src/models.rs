@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::settings::Provider;
 
-pub(crate) use choose::day;
+pub(crate) use choose::{day, days_until};
 
 /// The models that are known.
 #[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
