@@ -186,7 +186,9 @@ pub(crate) fn hook() -> PathBuf {
     let mut path = std::env::current_exe().unwrap();
     path.pop();
     path.pop();
-    path.join("examples/check_hook")
+    let path = path.join("examples/check_hook");
+    assert!(path.exists(), "`cargo test -p review-check` builds the example too");
+    path
 }
 
 #[test]

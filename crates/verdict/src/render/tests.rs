@@ -149,7 +149,7 @@ fn markdown_keeps_hostile_text_in_code() {
             Some(open) if ticks >= open && line.trim().len() == ticks => fence = None,
             Some(_) => {}
             None if ticks >= 3 && line.trim_start().ends_with("text") => fence = Some(ticks),
-            None => outside.push_str(&format!("{line}\n")),
+            None => outside.extend([line, "\n"]),
         }
     }
     assert_eq!(fence, None, "every fence ends:\n{text}");
