@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::Path;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use verdict::export::{self, export};
 use verdict::signers::Signers;
 use verdict::statement::Signed;
@@ -66,7 +68,7 @@ fn a_stock_ssh_keygen_accepts_an_export_and_refuses_an_edited_one() {
     assert_eq!(edited, Some(false));
 }
 
-/// One policy of allowed_signers, two readers.
+/// One file of `allowed_signers`, two readers.
 #[test]
 fn signers_are_read_as_ssh_keygen_reads_them() {
     let signed = signed(&"1".repeat(40), &"2".repeat(40), 1);
@@ -136,11 +138,9 @@ fn a_signature_that_ssh_keygen_made_is_one_here() {
     };
     assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
     let theirs = fs::read(folder.join("signed-bytes.sig")).unwrap();
-    use base64::Engine;
     let mut envelope: serde_json::Value =
         serde_json::from_slice(&own.envelope().to_bytes()).unwrap();
-    envelope["signatures"][0]["sig"] =
-        base64::engine::general_purpose::STANDARD.encode(theirs).into();
+    envelope["signatures"][0]["sig"] = STANDARD.encode(theirs).into();
     let read = Signed::read(envelope.to_string().as_bytes()).unwrap();
     let signers = Signers::read(signer("other@example", "", 2).as_bytes());
     let by = trust::signer(read.envelope(), &signers, &[now()]);
