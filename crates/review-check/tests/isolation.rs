@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 
 use review_check::Mode;
 
-use crate::support::{Repo, allowed, git, pem, refused};
+use crate::support::{Repo, allowed, fallback, git, pem, refused};
 
 fn approved() -> (Repo, String) {
     let repo = Repo::new();
@@ -173,7 +173,7 @@ fn without_a_repository_there_is_no_answer_unless_nothing_moves() {
         cwd: dir.path(),
         lines: b"",
         remote: None,
-        fallback: repo.fallback(),
+        fallback: fallback(),
     };
     assert!(review_check::check(&repo.host(), &call).unwrap().refusals.is_empty());
     let line = format!("x {} refs/heads/main {}\n", repo.base, repo.zero());
@@ -186,7 +186,9 @@ pub(crate) fn hook() -> PathBuf {
     let mut path = std::env::current_exe().unwrap();
     path.pop();
     path.pop();
-    path.join("examples/check_hook")
+    let path = path.join("examples/check_hook");
+    assert!(path.exists(), "`cargo test -p review-check` builds the example too");
+    path
 }
 
 #[test]

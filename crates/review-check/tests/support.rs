@@ -23,6 +23,11 @@ use verdict::store::Store;
 /// Where the remote's branch is known.
 pub(crate) const MAIN: &str = "refs/remotes/origin/main";
 
+/// Nothing installed, nothing compiled in but review.yaml.
+pub(crate) fn fallback() -> Fallback<'static> {
+    Fallback { installed: Path::new("/nonexistent/configs"), compiled_in: &[] }
+}
+
 /// Now, in every test.
 pub(crate) fn now() -> Timestamp {
     "2026-11-21T12:00:00Z".parse().unwrap()
@@ -33,7 +38,7 @@ pub(crate) fn key(seed: u8) -> PrivateKey {
     PrivateKey::from(Ed25519Keypair::from_seed(&[seed; 32]))
 }
 
-/// A line of allowed_signers.
+/// A line of `allowed_signers`.
 pub(crate) fn signer(name: &str, options: &str, seed: u8) -> String {
     let key = key(seed).public_key().to_openssh().unwrap();
     format!("{name} {options} {key}\n")
@@ -119,7 +124,7 @@ impl Repo {
         let id = |text: &str| ObjectId::from_hex(text.as_bytes()).unwrap();
         let rules = self.opened(|git| {
             let objects = Objects::of(git);
-            InForce::at(&self.host(), &objects, id(since), &self.fallback()).unwrap().digests()
+            InForce::at(&self.host(), &objects, id(since), &fallback()).unwrap().digests()
         });
         approved(since, to, &self.git(&["rev-parse", &format!("{to}^{{tree}}")]), rules)
     }
@@ -146,28 +151,24 @@ impl Repo {
         Host::with(self.env.iter().cloned(), now())
     }
 
-    pub(crate) fn fallback(&self) -> Fallback<'_> {
-        Fallback { installed: Path::new("/nonexistent/configs"), compiled_in: &[] }
-    }
-
     pub(crate) fn asked(&self, mode: Mode, cwd: &Path, lines: &str) -> CheckReport {
         let call = Call {
             mode,
             cwd,
             lines: lines.as_bytes(),
             remote: Some("origin"),
-            fallback: self.fallback(),
+            fallback: fallback(),
         };
         check(&self.host(), &call).unwrap()
     }
 
     /// Asks about these lines of pre-push: what was typed, new, reference, old.
     pub(crate) fn push(&self, lines: &[(&str, &str, &str, &str)]) -> CheckReport {
-        let lines: String = lines
+        let lines: Vec<String> = lines
             .iter()
             .map(|(typed, new, reference, old)| format!("{typed} {new} {reference} {old}\n"))
             .collect();
-        self.asked(Mode::PrePush, &self.path, &lines)
+        self.asked(Mode::PrePush, &self.path, &lines.concat())
     }
 
     /// Asks about main.

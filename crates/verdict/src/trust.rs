@@ -287,3 +287,7 @@ fn refusal(entry: &Entry, namespace: &str, times: &[Timestamp]) -> Option<Distru
         Some(Distrust::SignerExpired(format!("{who} until {}", told(before))))
     })
 }
+
+#[cfg(test)]
+#[path = "trust_tests.rs"]
+mod tests;
