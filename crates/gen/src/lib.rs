@@ -56,6 +56,8 @@ pub fn schemas() -> Vec<(&'static str, Schema)> {
         ("key.stored.schema.json", schema_for!(keys::Stored)),
         ("key_rotation.schema.json", schema_for!(secrets::rotation::Rotation)),
         ("keys.schema.json", schema_for!(secrets::Registry)),
+        ("llm.schema.json", schema_for!(llm::settings::Settings)),
+        ("models.schema.json", schema_for!(llm::models::Models)),
         ("notify.schema.json", schema_for!(notify::settings::Settings)),
         ("notify.sent.schema.json", schema_for!(told::Sent)),
         ("notify.dry_run.schema.json", schema_for!(told::DryRun)),
@@ -63,7 +65,18 @@ pub fn schemas() -> Vec<(&'static str, Schema)> {
         ("notify.status.schema.json", schema_for!(told::Standing)),
         ("notify.sms.schema.json", schema_for!(told::SmsPoll)),
         ("alert_delivery.schema.json", schema_for!(notify::channels::AlertDelivery)),
+        ("review.check.schema.json", schema_for!(review_check::CheckReport)),
+        ("review.schema.json", schema_for!(verdict::Policy)),
+        ("review.waiver.schema.json", schema_for!(verdict::waiver::Waiver)),
+        ("review_manifest.schema.json", schema_for!(review_bundle::Manifest)),
+        ("size_cap_meta.schema.json", schema_for!(review_bundle::SizeCapMeta)),
+        ("review.bundle.schema.json", schema_for!(review_gate::bundling::Bundled)),
+        ("review.outcome.schema.json", schema_for!(review_gate::documents::Outcome)),
         ("run.schema.json", schema_for!(ops_core::record::Run)),
+        ("ship.schema.json", schema_for!(ship::settings::Settings)),
+        ("ship.plan.schema.json", schema_for!(ship::documents::Plan)),
+        ("ship.shipping.schema.json", schema_for!(ship::documents::Shipping)),
+        ("verdict.schema.json", schema_for!(verdict::Verdict)),
     ]
 }
 
@@ -79,5 +92,7 @@ pub fn commands() -> Vec<Command> {
         heal::args::Args::command(),
         key::args::Args::command(),
         notify::args::Args::command(),
+        review_gate::args::Args::command(),
+        ship::args::Args::command(),
     ]
 }
