@@ -1,0 +1,9 @@
+//! Pushes that really happen: git, a hook, a transport, a bare repository.
+#![expect(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    reason = "tests set the scene themselves, and a scene that fails is a failed test"
+)]
+
+mod remotes;
+mod scene;
