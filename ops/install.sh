@@ -188,7 +188,7 @@ install_programs() {
 
 install_configs() {
   local file
-  for file in configs/*.yaml; do
+  for file in configs/*.yaml configs/*.json; do
     put_config "$file" "$configs/$(basename "$file")"
   done
   for file in configs/schemas/*.json; do

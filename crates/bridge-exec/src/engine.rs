@@ -98,14 +98,20 @@ impl<'a> Engine<'a> {
         self.context.host.now().max(self.high_water)
     }
 
-    /// Works through everything that is there now.
-    pub(crate) fn pass(&mut self) -> Result<Pass, Failure> {
+    /// What every pass begins with: keys and folders as they are now, and what a crash left undone.
+    fn begin(&mut self) -> Result<Pass, Failure> {
         self.judge.refresh_keys()?;
         self.judge.reopen()?;
         self.desk.reopen()?;
         self.raise_time()?;
         let mut pass = Pass::default();
         self.recover(&mut pass)?;
+        Ok(pass)
+    }
+
+    /// Works through everything that is there now.
+    pub(crate) fn pass(&mut self) -> Result<Pass, Failure> {
+        let mut pass = self.begin()?;
         self.tried.clear();
         self.held(&mut pass)?;
         let listed = observe::inbound(&self.desk.folders.commands)

@@ -56,6 +56,8 @@ pub fn schemas() -> Vec<(&'static str, Schema)> {
         ("key.stored.schema.json", schema_for!(keys::Stored)),
         ("key_rotation.schema.json", schema_for!(secrets::rotation::Rotation)),
         ("keys.schema.json", schema_for!(secrets::Registry)),
+        ("llm.schema.json", schema_for!(llm::settings::Settings)),
+        ("models.schema.json", schema_for!(llm::models::Models)),
         ("notify.schema.json", schema_for!(notify::settings::Settings)),
         ("notify.sent.schema.json", schema_for!(told::Sent)),
         ("notify.dry_run.schema.json", schema_for!(told::DryRun)),
@@ -63,7 +65,11 @@ pub fn schemas() -> Vec<(&'static str, Schema)> {
         ("notify.status.schema.json", schema_for!(told::Standing)),
         ("notify.sms.schema.json", schema_for!(told::SmsPoll)),
         ("alert_delivery.schema.json", schema_for!(notify::channels::AlertDelivery)),
+        ("review.check.schema.json", schema_for!(review_check::CheckReport)),
+        ("review.schema.json", schema_for!(verdict::Policy)),
+        ("review.waiver.schema.json", schema_for!(verdict::waiver::Waiver)),
         ("run.schema.json", schema_for!(ops_core::record::Run)),
+        ("verdict.schema.json", schema_for!(verdict::Verdict)),
     ]
 }
 

@@ -38,7 +38,7 @@ fn whole<S: config::Settings>(folder: &Path) {
     let dir = tempfile::tempdir().unwrap();
     let mut text = fs::read_to_string(folder.join(S::FILE)).unwrap();
     assert_eq!(text, S::SHIPPED, "{}", S::FILE);
-    text.push_str("# Not as it was shipped.\n");
+    text.push_str(if S::FILE.ends_with(".json") { "\n" } else { "# Not as it was shipped.\n" });
     fs::write(dir.path().join(S::FILE), text).unwrap();
     config::load::<S>(&Host::real(), &Source::Folder(dir.path().into())).unwrap();
 }
@@ -51,6 +51,9 @@ fn shipped_configuration_is_valid_and_nothing_else_is_shipped() {
     whole::<doctor::Policy>(&folder);
     whole::<secrets::Registry>(&folder);
     whole::<notify::settings::Settings>(&folder);
+    whole::<llm::settings::Settings>(&folder);
+    whole::<llm::models::Models>(&folder);
+    whole::<verdict::Policy>(&folder);
     let files: BTreeSet<String> = fs::read_dir(folder)
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
@@ -59,8 +62,18 @@ fn shipped_configuration_is_valid_and_nothing_else_is_shipped() {
     assert_eq!(
         files,
         BTreeSet::from(
-            ["bridge.yaml", "doctor.yaml", "guard.yaml", "keys.yaml", "notify.yaml", "schemas"]
-                .map(str::to_owned)
+            [
+                "bridge.yaml",
+                "doctor.yaml",
+                "guard.yaml",
+                "keys.yaml",
+                "llm.json",
+                "models.json",
+                "notify.yaml",
+                "review.yaml",
+                "schemas",
+            ]
+            .map(str::to_owned)
         )
     );
 }
@@ -84,7 +97,12 @@ fn open_objects(name: &str, at: &str, schema: &serde_json::Value) {
         "guard.state.schema.json",
         "key_rotation.schema.json",
         "keys.schema.json",
+        "llm.schema.json",
+        "models.schema.json",
         "notify.schema.json",
+        "review.schema.json",
+        "review.waiver.schema.json",
+        "verdict.schema.json",
     ];
     if let Some(object) = schema.as_object() {
         let is_closed = object.contains_key("additionalProperties");

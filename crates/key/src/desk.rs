@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use ops_core::cli::Context;
 use ops_core::failure::{Exit, Failure, OrFail};
-use ops_core::host::{Host, Kind, Lock};
+use ops_core::host::{Kind, Lock};
 use secrets::fingerprint::Pepper;
 use secrets::keychain::Keychain;
 use secrets::{Key, Registry, Resolver, Secret};
@@ -28,7 +28,7 @@ impl<'a> Desk<'a> {
     pub(crate) fn open(context: &'a Context, folder: Option<&Path>) -> Result<Self, Failure> {
         let registry = Registry::load(context)?;
         let folder = secrets::folder(&context.host, folder);
-        Ok(Self { context, registry, folder, keychain: platform(&context.host) })
+        Ok(Self { context, registry, folder, keychain: keychain::platform(&context.host) })
     }
 
     /// The sources. A keychain that does not answer is asked once by each resolver.
@@ -105,15 +105,4 @@ impl<'a> Desk<'a> {
         self.make_state()?;
         Pepper::load(&self.context.host, &self.context.home)
     }
-}
-
-#[cfg(feature = "keychain")]
-#[expect(clippy::unnecessary_wraps, reason = "a build without keychains has none")]
-fn platform(host: &Host) -> Option<Box<dyn Keychain>> {
-    Some(keychain::platform(host))
-}
-
-#[cfg(not(feature = "keychain"))]
-fn platform(_host: &Host) -> Option<Box<dyn Keychain>> {
-    None
 }

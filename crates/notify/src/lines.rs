@@ -4,10 +4,8 @@ use std::path::Path;
 
 use ops_core::cli::Context;
 use ops_core::failure::Failure;
-use ops_core::host::Host;
 use outbound::Base;
 use secrets::fingerprint::Pepper;
-use secrets::keychain::Keychain;
 use secrets::{Registry, Resolver, Secret};
 use zeroize::Zeroizing;
 
@@ -109,7 +107,7 @@ impl Lines {
     ) -> Result<Self, Failure> {
         let registry = Registry::load(context)?;
         let folder = secrets::folder(&context.host, secrets_dir);
-        let keychain = platform(&context.host);
+        let keychain = keychain::platform(&context.host);
         let resolver = Resolver::new(&context.host, &registry, folder);
         let resolver = match &keychain {
             Some(keychain) => resolver.with_keychain(&registry, keychain.as_ref()),
@@ -177,17 +175,6 @@ impl<T> From<Result<T, String>> for Line<T> {
             Err(why) => Self::Unready(why),
         }
     }
-}
-
-#[cfg(feature = "keychain")]
-#[expect(clippy::unnecessary_wraps, reason = "a build without keychains has none")]
-fn platform(host: &Host) -> Option<Box<dyn Keychain>> {
-    Some(keychain::platform(host))
-}
-
-#[cfg(not(feature = "keychain"))]
-fn platform(_host: &Host) -> Option<Box<dyn Keychain>> {
-    None
 }
 
 struct Finder<'a> {

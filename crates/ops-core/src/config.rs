@@ -92,6 +92,19 @@ pub fn load<S: Settings>(host: &Host, source: &Source) -> Result<S, Failure> {
             (path.display().to_string(), String::from_utf8(bytes).or_fail(Exit::Config, doing)?)
         }
     };
+    parse_text(&name, &text)
+}
+
+/// Checks one settings file that was read elsewhere, such as from a commit; `name` is for messages.
+///
+/// # Errors
+/// As [`load`].
+pub fn parse<S: Settings>(name: &str, bytes: &[u8]) -> Result<S, Failure> {
+    let text = std::str::from_utf8(bytes).or_fail(Exit::Config, format!("read {name}"))?;
+    parse_text(name, text)
+}
+
+fn parse_text<S: Settings>(name: &str, text: &str) -> Result<S, Failure> {
     let refuse = |violations: Vec<Violation>| {
         let list: Vec<String> = violations.iter().map(Violation::to_string).collect();
         Failure::new(Exit::Config, format!("use {name}")).because(list.join("\n")).hint(format!(
@@ -99,21 +112,25 @@ pub fn load<S: Settings>(host: &Host, source: &Source) -> Result<S, Failure> {
             schema_name(S::FILE)
         ))
     };
-    let document = yaml(&text).map_err(|why| refuse(vec![violation(&name, "", why)]))?;
+    let document = yaml(text).map_err(|why| refuse(vec![violation(name, "", why)]))?;
     // A test holds the shipped text to its schema; compiling that again would cost every call more
     // than all else it does.
-    let violations =
-        if text == S::SHIPPED { vec![] } else { validate(&name, S::SCHEMA, &document)? };
-    if !violations.is_empty() {
-        return Err(refuse(violations));
+    let mut violations =
+        if text == S::SHIPPED { vec![] } else { validate(name, S::SCHEMA, &document)? };
+    match serde_json::from_value::<S>(document) {
+        Err(err) if violations.is_empty() => {
+            Err(refuse(vec![violation(name, "", err.to_string())]))
+        }
+        Err(_) => Err(refuse(violations)),
+        Ok(settings) => {
+            // What the schema has told already is not told again.
+            let told = violations.clone();
+            let is_news = |(at, _): &(String, String)| told.iter().all(|it| it.pointer != *at);
+            let broken = settings.check().into_iter().filter(is_news);
+            violations.extend(broken.map(|(at, why)| violation(name, &at, why)));
+            if violations.is_empty() { Ok(settings) } else { Err(refuse(violations)) }
+        }
     }
-    let settings: S = serde_json::from_value(document)
-        .map_err(|err| refuse(vec![violation(&name, "", err.to_string())]))?;
-    let broken = settings.check();
-    if broken.is_empty() {
-        return Ok(settings);
-    }
-    Err(refuse(broken.into_iter().map(|(at, why)| violation(&name, &at, why)).collect()))
 }
 
 /// Reads a settings file, through links; never waits for a pipe's other end.

@@ -105,6 +105,16 @@ impl Failure {
         self
     }
 
+    /// Two failures told as one: this one's code and hint, both causes.
+    #[must_use]
+    pub fn and(mut self, other: &Self) -> Self {
+        let cause = match self.source.take() {
+            Some(cause) => format!("{cause}\n{other}"),
+            None => other.to_string(),
+        };
+        self.because(cause)
+    }
+
     /// What failed, why, and what to do, a line each, without a program name.
     pub fn lines(&self) -> Vec<String> {
         let mut lines = vec![format!("cannot {}", self.doing)];

@@ -3,6 +3,7 @@
 //! A struct, not a trait: tests give it their own environment and clock, and what runs is real.
 #![expect(clippy::disallowed_methods, reason = "this module is the seam the lint protects")]
 
+mod changes;
 mod files;
 mod links;
 mod lock;

@@ -16,7 +16,7 @@ use crate::proxy::Proxy;
 use crate::request::Request;
 use crate::socket::Sockets;
 use crate::watch::{Progress, Watch};
-use crate::why::why;
+use crate::why::{Cause, cause, why};
 
 /// How long a call may take and how much it may bring.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -54,6 +54,7 @@ pub struct Client {
     progress: Arc<Progress>,
     direct: Agent,
     by_proxy: Option<Agent>,
+    cause: Option<Cause>,
 }
 
 impl Client {
@@ -69,7 +70,7 @@ impl Client {
         let agent = |proxy| agent(limits, proxy, &tls, DefaultResolver::default(), &progress);
         let direct = agent(None);
         let by_proxy = proxy.map(|proxy| agent(Some(proxy)));
-        Self { limits, progress, direct, by_proxy }
+        Self { limits, progress, direct, by_proxy, cause: None }
     }
 
     /// Makes one call. Never retries, never follows a redirect.
@@ -79,15 +80,25 @@ impl Client {
             Some(agent) if !base.is_loopback() => agent,
             _ => &self.direct,
         };
+        let total = request.within.unwrap_or(self.limits.total).min(self.limits.total);
         let (head, body) = match request.parts() {
             Ok(parts) => parts,
-            Err(wrong) => return Outcome::NotSent(format!("{base}: {wrong}")),
+            Err(wrong) => {
+                self.cause = Some(Cause::Local);
+                return Outcome::NotSent(format!("{base}: {wrong}"));
+            }
         };
         self.progress.reset();
         let result = match &body {
-            Some(body) => agent.run(head.map(|()| body.as_slice())),
-            None => agent.run(head),
+            Some(body) => agent.run(
+                agent
+                    .configure_request(head.map(|()| body.as_slice()))
+                    .timeout_global(Some(total))
+                    .build(),
+            ),
+            None => agent.run(agent.configure_request(head).timeout_global(Some(total)).build()),
         };
+        self.cause = result.as_ref().err().map(cause);
         match result {
             Ok(response) => Outcome::Answered(self.answer(response)),
             Err(err) if self.progress.may_have_left() => {
@@ -95,6 +106,11 @@ impl Client {
             }
             Err(err) => Outcome::NotSent(why(&err, base.origin())),
         }
+    }
+
+    /// What kept the last call from an answer, for programs; `None` when it was answered.
+    pub fn cause(&self) -> Option<Cause> {
+        self.cause
     }
 
     fn answer(&self, response: Response<Body>) -> Answer {

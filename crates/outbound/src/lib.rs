@@ -21,3 +21,4 @@ pub use base::Base;
 pub use client::{Client, Limits, Outcome};
 pub use proxy::Proxy;
 pub use request::{Request, segment};
+pub use why::Cause;

@@ -1,6 +1,7 @@
 //! What is to be sent. Built by the caller; nothing here talks to the network.
 
 use std::fmt;
+use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -31,6 +32,7 @@ pub struct Request<'a> {
     query: Zeroizing<String>,
     headers: Vec<(HeaderName, HeaderValue)>,
     body: Option<Zeroizing<Vec<u8>>>,
+    pub(crate) within: Option<Duration>,
     /// The first thing that cannot be sent. Kept until the call, so that building stays one chain.
     wrong: Option<&'static str>,
 }
@@ -48,7 +50,15 @@ impl<'a> Request<'a> {
 
     fn new(method: Method, base: &'a Base, path: &'a str) -> Self {
         let query = Zeroizing::default();
-        Self { method, base, path, query, headers: Vec::new(), body: None, wrong: None }
+        let headers = Vec::new();
+        Self { method, base, path, query, headers, body: None, within: None, wrong: None }
+    }
+
+    /// Gives this call less time than the client's limits do.
+    #[must_use]
+    pub fn within(mut self, total: Duration) -> Self {
+        self.within = Some(total);
+        self
     }
 
     /// Adds one pair to the query.

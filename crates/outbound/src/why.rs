@@ -5,6 +5,38 @@ use std::io;
 
 use ureq::{Error, Timeout};
 
+/// What kept a call from an answer, as far as it tells whether another try makes sense.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Cause {
+    /// The network or the other side's machine: no such name, no connection, a reset, an end, a
+    /// timeout, a proxy that does not connect. It may pass.
+    Network,
+    /// TLS was refused by either side: a certificate that is not trusted, no common version.
+    Tls,
+    /// What came back is not HTTP, or breaks its limits.
+    Protocol,
+    /// The request itself cannot be sent.
+    Local,
+}
+
+/// Which of these an error is.
+pub(crate) fn cause(error: &Error) -> Cause {
+    match error {
+        Error::Io(err) => match err.get_ref() {
+            // The socket's errors carry those of TLS; a connection that ends is not one of them.
+            Some(inner) if inner.is::<rustls::Error>() => Cause::Tls,
+            _ => Cause::Network,
+        },
+        Error::Timeout(_)
+        | Error::HostNotFound
+        | Error::ConnectionFailed
+        | Error::ConnectProxyFailed(_) => Cause::Network,
+        Error::Rustls(_) | Error::Tls(_) | Error::TlsRequired => Cause::Tls,
+        Error::Protocol(_) | Error::LargeResponseHeader(..) => Cause::Protocol,
+        _ => Cause::Local,
+    }
+}
+
 /// What went wrong. Only fixed phrases, host names and the system's own texts: errors that quote
 /// the address, which may hold a token, are described instead.
 pub(crate) fn why(error: &Error, origin: &str) -> String {

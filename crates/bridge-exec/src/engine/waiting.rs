@@ -141,12 +141,7 @@ impl Engine<'_> {
 
     /// Acts on held commands alone.
     pub(crate) fn pass_over_held(&mut self) -> Result<Pass, Failure> {
-        self.judge.refresh_keys()?;
-        self.judge.reopen()?;
-        self.desk.reopen()?;
-        self.raise_time()?;
-        let mut pass = Pass::default();
-        self.recover(&mut pass)?;
+        let mut pass = self.begin()?;
         self.held(&mut pass)?;
         Ok(pass)
     }

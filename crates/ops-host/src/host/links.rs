@@ -2,13 +2,13 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
-use rustix::fs::{AtFlags, CWD, Gid, Mode, Timespec, Timestamps, UTIME_OMIT, Uid};
+use rustix::fs::{AtFlags, CWD, Gid, Timespec, Timestamps, UTIME_OMIT, Uid};
 
 use super::Host;
-use super::files::sync_folder;
+use super::changes::sync_folder;
 
 /// Who a file belongs to, what may be done with it, and how old it says it is.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -95,7 +95,7 @@ fn belong(file: &File, like: Belongings) -> io::Result<()> {
     let (owner, group) = (Some(Uid::from_raw(like.owner)), Some(Gid::from_raw(like.group)));
     rustix::fs::fchown(file, owner, group)?;
     // After the owner: changing it takes the set-user-id bits away.
-    rustix::fs::fchmod(file, Mode::from_raw_mode(like.mode))?;
+    file.set_permissions(fs::Permissions::from_mode(like.mode))?;
     let Some(ns) = like.modified_ns else { return Ok(()) };
     let billion = 1_000_000_000;
     let wrong = |_| io::Error::new(io::ErrorKind::InvalidInput, "a time out of range");

@@ -68,7 +68,7 @@ fn call(address: SocketAddr, roots: RootCerts) -> Outcome {
     let limits = Limits { total: Duration::from_secs(2), ..Limits::default() };
     let tls = TlsConfig::builder().root_certs(roots).build();
     let direct = agent(limits, None, &tls, DefaultResolver::default(), &progress);
-    let mut client = Client { limits, progress, direct, by_proxy: None };
+    let mut client = Client { limits, progress, direct, by_proxy: None, cause: None };
     let base = Base::parse(&format!("https://{address}")).unwrap();
     client.call(Request::post(&base, "/x").form(&[("ok", "1")]))
 }
@@ -77,9 +77,11 @@ fn call(address: SocketAddr, roots: RootCerts) -> Outcome {
 fn a_certificate_that_nobody_vouches_for_is_not_sent() {
     let (address, _, player) = service(|mut stream| assert!(!read_request(&mut stream)));
     let base = Base::parse(&format!("https://{address}")).unwrap();
-    let outcome = Client::new(Limits::default()).call(Request::get(&base, "/x").bearer("canary"));
+    let mut client = Client::new(Limits::default());
+    let outcome = client.call(Request::get(&base, "/x").bearer("canary"));
     let Outcome::NotSent(why) = outcome else { panic!("{outcome:?}") };
     assert!(why.contains("certificate") && !why.contains("canary"), "{why}");
+    assert_eq!(client.cause(), Some(Cause::Tls));
     player.join().unwrap();
 }
 
@@ -143,7 +145,7 @@ fn a_name_for_plain_http_must_mean_this_machine() {
     let progress = Arc::new(Progress::default());
     let limits = Limits::default();
     let direct = agent(limits, None, &TlsConfig::default(), Elsewhere, &progress);
-    let mut client = Client { limits, progress, direct, by_proxy: None };
+    let mut client = Client { limits, progress, direct, by_proxy: None, cause: None };
     let base = Base::parse("http://localhost").unwrap();
     let outcome = client.call(Request::get(&base, "/x"));
     let Outcome::NotSent(why) = outcome else { panic!("{outcome:?}") };
@@ -177,7 +179,7 @@ fn by_proxy(proxy: SocketAddr, exempt: &str, roots: RootCerts) -> Outcome {
     let host = ops_host::host::Host::with(pairs, ops_host::time::Timestamp::UNIX_EPOCH);
     let named = Proxy::from_environment(&host).expect("a usable proxy");
     let by_proxy = Some(agent(limits, named, &tls, To(proxy), &progress));
-    let mut client = Client { limits, progress, direct, by_proxy };
+    let mut client = Client { limits, progress, direct, by_proxy, cause: None };
     let base = Base::parse(&format!("https://{NAME}:{}", proxy.port())).expect("an address");
     client.call(Request::post(&base, "/x").form(&[("ok", "1")]))
 }

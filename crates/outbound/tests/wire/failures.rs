@@ -6,7 +6,7 @@ use std::net::{TcpListener, TcpStream};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-use outbound::{Base, Client, Outcome, Request};
+use outbound::{Base, Cause, Client, Outcome, Request};
 use proptest::prelude::*;
 
 use crate::peer::{SHORT, act, drip, peer, post, read_request, reset, send, until_gone};
@@ -86,6 +86,64 @@ fn a_connection_closed_without_a_word_is_never_an_answer() {
     let (address, peer) = peer(vec![act(drop)]);
     // The close may come before or after the request; only then does the difference show.
     assert!(!matches!(post(address, SHORT), Outcome::Answered(_)));
+    peer.join().unwrap();
+}
+
+#[test]
+fn what_may_pass_is_told_apart_from_what_will_not() {
+    let after_request = |bytes: &'static [u8]| {
+        act(move |mut stream| {
+            read_request(&mut stream);
+            drop(stream.write_all(bytes));
+        })
+    };
+    let resets = act(|mut stream| {
+        read_request(&mut stream);
+        reset(stream);
+    });
+    let hangs = act(|mut stream| {
+        read_request(&mut stream);
+        until_gone(stream);
+    });
+    for (name, secure, play, want) in [
+        ("closed", false, after_request(b""), Cause::Network),
+        ("head cut at once", false, after_request(b"H"), Cause::Network),
+        ("head cut", false, after_request(b"HTTP/1.1 200 OK\r\nx-a"), Cause::Network),
+        ("reset", false, resets, Cause::Network),
+        ("hangs", false, hangs, Cause::Network),
+        ("not HTTP", false, after_request(b"SSH-2.0-x\r\n\r\n"), Cause::Protocol),
+        ("closed in the handshake", true, act(drop), Cause::Network),
+        ("reset in the handshake", true, act(reset), Cause::Network),
+        ("not TLS", true, act(|mut it| drop(it.write_all(b"SSH-2.0-x\r\n"))), Cause::Tls),
+    ] {
+        let (address, peer) = peer(vec![play]);
+        let scheme = if secure { "https" } else { "http" };
+        let base = Base::parse(&format!("{scheme}://{address}")).unwrap();
+        let mut client = Client::new(SHORT);
+        let outcome = send(&mut client, &base, SHORT);
+        assert_eq!(client.cause(), Some(want), "{name}: {outcome:?}");
+        peer.join().unwrap();
+    }
+    let base = Base::parse("http://127.0.0.1:1").unwrap();
+    let mut client = Client::new(SHORT);
+    drop(client.call(Request::get(&base, "/x")));
+    assert_eq!(client.cause(), Some(Cause::Network), "refused");
+    drop(client.call(Request::get(&base, "/x").bearer("a\n")));
+    assert_eq!(client.cause(), Some(Cause::Local));
+}
+
+#[test]
+fn a_call_can_be_given_less_time_than_its_client() {
+    let (address, peer) = peer(vec![act(|mut stream| {
+        read_request(&mut stream);
+        until_gone(stream);
+    })]);
+    let base = Base::parse(&format!("http://{address}")).unwrap();
+    let mut client = Client::new(outbound::Limits::default());
+    let started = Instant::now();
+    let request = Request::post(&base, "/x").within(Duration::from_millis(200));
+    ambiguous(&client.call(request), "time was over");
+    assert!(started.elapsed() < outbound::Limits::default().total);
     peer.join().unwrap();
 }
 

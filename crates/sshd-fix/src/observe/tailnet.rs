@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 
 use ops_core::host::Host;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, socket_with};
-use serde::Deserialize;
 
 use super::run;
 use crate::facts::{Seen, Tailnet, TailscaleStatus};
@@ -24,27 +23,31 @@ pub(super) fn tailnet(host: &Host, place: &Place) -> Tailnet {
     let Some(program) = host.find_program("tailscale") else {
         return nothing(None, "there is no program `tailscale`");
     };
-    let ask = |args: &[&str]| {
-        let said = run(host, &program, args.iter().copied())?;
-        String::from_utf8(said.stdout).map_err(|err| format!("tailscale {}: {err}", args.join(" ")))
-    };
-    let status = match ask(&["status", "--json", "--peers=false"]).and_then(|text| status(&text)) {
+    let ask = |args: &[&str]| run(host, &program, args.iter().copied()).map(|said| said.stdout);
+    let status = match ask(&["status", "--json", "--peers=false"]).and_then(|said| status(&said)) {
         Ok(status) => status,
         // One question that hangs is enough.
         Err(why) => return nothing(Some(program.clone()), &why),
     };
-    let ipv4 = ask(&["ip", "-4"]).and_then(|text| addresses(&text));
+    let ipv4 = ask(&["ip", "-4"]).and_then(|said| tailscale::addresses(&said));
     let bound = match ipv4.as_ref().ok().and_then(|all| all.first()) {
         Some(IpAddr::V4(address)) => can_bind(*address),
         _ => Err("there is no address to try".into()),
     };
     Tailnet {
-        version: ask(&["version"]).ok().and_then(|text| version(&text)),
+        version: ask(&["version"])
+            .ok()
+            .and_then(|said| tailscale::version(&String::from_utf8_lossy(&said))),
         status: Ok(status),
-        takes_ssh: ask(&["debug", "prefs"]).and_then(|text| takes_ssh(&text)).or_else(|first| {
-            let told = ask(&["get", "ssh"])?;
-            told.trim().parse().map_err(|_| format!("{first}; `tailscale get ssh` said {told:?}"))
-        }),
+        takes_ssh: ask(&["debug", "prefs"]).and_then(|said| tailscale::takes_ssh(&said)).or_else(
+            |first| {
+                let told = ask(&["get", "ssh"])?;
+                let told = String::from_utf8_lossy(&told);
+                told.trim()
+                    .parse()
+                    .map_err(|_| format!("{first}; `tailscale get ssh` said {told:?}"))
+            },
+        ),
         interface_addresses: interface_addresses(host, place),
         bind: bound,
         ipv4,
@@ -63,64 +66,17 @@ fn can_bind(address: Ipv4Addr) -> Seen<()> {
     bound.map_err(|err| err.to_string())
 }
 
-/// The first line of `tailscale version`: `1.96.2`, perhaps with something behind it.
-fn version(text: &str) -> Option<(u32, u32)> {
-    let mut parts = text.lines().next()?.trim().split(['.', '-']);
-    Some((parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))
-}
-
-fn addresses(text: &str) -> Seen<Vec<IpAddr>> {
-    let address = |line: &str| line.parse().map_err(|_| format!("{line:?} is no address"));
-    text.lines().map(str::trim).filter(|line| !line.is_empty()).map(address).collect()
-}
-
-/// As `tailscale status --json` has it; what it has besides changes with every release.
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct Status {
-    backend_state: String,
-    #[serde(rename = "TUN")]
-    tun: bool,
-    #[serde(rename = "TailscaleIPs", default)]
-    tailscale_ips: Option<Vec<IpAddr>>,
-    #[serde(rename = "Self")]
-    own: Option<Own>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct Own {
-    #[serde(default)]
-    online: bool,
-    #[serde(default)]
-    expired: bool,
-    #[serde(default)]
-    key_expiry: Option<String>,
-}
-
-fn status(text: &str) -> Seen<TailscaleStatus> {
-    let status: Status = serde_json::from_str(text)
-        .map_err(|err| format!("`tailscale status --json` is not understood: {err}"))?;
+fn status(bytes: &[u8]) -> Seen<TailscaleStatus> {
+    let status = tailscale::status(bytes)?;
     let own = status.own.ok_or("`tailscale status --json` has no Self")?;
     Ok(TailscaleStatus {
         backend_state: status.backend_state,
-        tun: status.tun,
+        tun: status.tun.ok_or("`tailscale status --json` has no TUN")?,
         online: own.online,
-        addresses: status.tailscale_ips.unwrap_or_default(),
+        addresses: status.addresses.unwrap_or_default(),
         expired: own.expired,
-        key_expiry: own.key_expiry,
+        key_expiry: own.key_expiry().map(str::to_owned),
     })
-}
-
-fn takes_ssh(text: &str) -> Seen<bool> {
-    #[derive(Deserialize)]
-    struct Prefs {
-        #[serde(rename = "RunSSH")]
-        run_ssh: bool,
-    }
-    let prefs: Prefs = serde_json::from_str(text)
-        .map_err(|err| format!("`tailscale debug prefs` is not understood: {err}"))?;
-    Ok(prefs.run_ssh)
 }
 
 /// The IPv4 addresses that the kernel holds for its own: its routing table names each `LOCAL`.
@@ -150,21 +106,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_tailscale_says_is_read() {
-        assert_eq!(version("1.96.2\n  tailscale commit: x\n"), Some((1, 96)));
-        assert_eq!(version("1.102.0-dev20260801-t1\n"), Some((1, 102)));
-        assert_eq!(version("tailscale\n"), None);
-        assert_eq!(addresses("100.64.1.2\n").unwrap(), ["100.64.1.2".parse::<IpAddr>().unwrap()]);
-        assert!(addresses("no current Tailscale IPs\n").is_err());
-        assert_eq!(takes_ssh("{\"RunSSH\": true, \"x\": 1}"), Ok(true));
-        assert!(takes_ssh("{}").is_err());
-    }
-
-    #[test]
     fn statuses_of_every_kind_are_read_and_garbage_is_not() {
         let up = r#"{"Version":"1.98","TUN":true,"BackendState":"Running","TailscaleIPs":
             ["100.101.102.103","fd7a:115c:a1e0::1"],"Self":{"Online":true,"KeyExpiry":"2027-01-01T00:00:00Z"}}"#;
-        let told = status(up).unwrap();
+        let told = status(up.as_bytes()).unwrap();
         assert!(told.tun && told.online && !told.expired);
         assert_eq!(
             (told.addresses.len(), told.key_expiry.as_deref()),
@@ -172,7 +117,7 @@ mod tests {
         );
         let out =
             r#"{"TUN":true,"BackendState":"NeedsLogin","TailscaleIPs":null,"Self":{"OS":"linux"}}"#;
-        let told = status(out).unwrap();
+        let told = status(out.as_bytes()).unwrap();
         assert_eq!(
             (told.backend_state.as_str(), told.online, told.addresses.len()),
             ("NeedsLogin", false, 0)
@@ -180,7 +125,7 @@ mod tests {
         for garbage in
             ["", "{}", "{\"BackendState\": \"Runn", r#"{"TUN":true,"BackendState":"Running"}"#]
         {
-            assert!(status(garbage).is_err(), "{garbage}");
+            assert!(status(garbage.as_bytes()).is_err(), "{garbage}");
         }
     }
 

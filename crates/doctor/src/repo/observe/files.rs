@@ -2,11 +2,9 @@
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
-use std::sync::LazyLock;
 use std::thread;
 
 use ops_core::config;
-use regex::bytes::Regex;
 use secret_scan::{Ignored, Rules};
 
 use super::super::facts::Secrets;
@@ -21,34 +19,14 @@ const START: usize = 8000;
 /// How many threads look for secrets at most.
 const MOST_THREADS: usize = 8;
 
-/// Ways round the hooks: no verification, another folder of hooks, forced pushes (`+ref` too), also
-/// where the words stand in quotes, as in an argument vector.
-static BYPASS: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    let ways = [
-        r"--no-verify\b",
-        r"\bcommit\b.*[\s'\x22]-[a-zA-Z]*n[a-zA-Z]*(?:[\s'\x22]|$)",
-        r"\bpush\b.*[\s'\x22]--(?:force|mirror)",
-        r"\bpush\b.*[\s'\x22]-[a-zA-Z]*f[a-zA-Z]*(?:[\s'\x22]|$)",
-        r"\bpush\b.*[\s'\x22]\+[A-Za-z0-9$]",
-        r"(?i)-c[\s'\x22,]+core\.hooksPath=",
-        r"\bGIT_CONFIG_(?:COUNT|PARAMETERS)\b",
-    ];
-    Regex::new(&ways.join("|")).ok()
-});
-
 /// Lines of tracked files below these folders that go round the hooks.
 pub(super) fn bypass(git: &Git, folders: &[PathBuf]) -> Result<Vec<(String, String)>, String> {
-    let ways = BYPASS.as_ref().ok_or("the pattern does not compile")?;
     let folders: Vec<&Path> = folders.iter().map(PathBuf::as_path).collect();
     let mut found = Vec::new();
     for path in git.tracked(&folders)? {
         let Some(bytes) = text(git, &path)? else { continue };
-        for (at, line) in bytes.split(|byte| *byte == b'\n').enumerate() {
-            if ways.is_match(line) {
-                let line = String::from_utf8_lossy(line).trim().to_owned();
-                found.push((format!("{}:{}", path.display(), at + 1), line));
-            }
-        }
+        let ways = hook_bypass::lines(&bytes)?;
+        found.extend(ways.into_iter().map(|(at, line)| (format!("{}:{at}", path.display()), line)));
     }
     Ok(found)
 }

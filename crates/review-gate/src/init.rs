@@ -1,0 +1,116 @@
+//! `init`: the first baseline, signer, policy and hook of a repository, as one commit to look at.
+
+use std::path::Path;
+
+use ops_core::cli::Context;
+use ops_core::failure::{Exit, Failure, OrFail};
+use ssh_key::{Algorithm, PublicKey};
+
+use crate::args::InitArgs;
+use crate::commit::{Checkout, File};
+use crate::documents::Outcome;
+use crate::{hooks, signing};
+
+/// The file that holds the approved commit.
+pub const BASELINE: &str = "docs/LAST_REVIEWED_SHA.txt";
+
+/// The file of trusted signers.
+pub const SIGNERS: &str = "configs/allowed_signers";
+
+/// The file of the policy.
+pub const POLICY: &str = "configs/review.yaml";
+
+/// What allowed_signers says before the first line.
+const ABOUT: &str = "\
+# Whose verdicts and waivers count here; nobody's while there is no line. A line:
+# name namespaces=\"aiops-verdict,aiops-waiver\" ssh-ed25519 AAAA...
+# Changes count from the commit that the current signers approved.
+";
+
+/// Makes the commit.
+///
+/// # Errors
+/// Exit 65 when the public key cannot be used, 69 when git cannot be asked.
+pub fn init(context: &Context, args: &InitArgs, folder: &Path) -> Result<Outcome, Failure> {
+    let checkout = Checkout::at(&context.host, folder)?;
+    let mut outcome = Outcome::of("init");
+    let Some(head) = checkout.commit("HEAD")? else {
+        return Ok(outcome.but("there is no commit yet; the baseline names one"));
+    };
+    let Some(baseline) = checkout.commit(&args.baseline)? else {
+        return Ok(outcome.but(format!("{} is no commit here", args.baseline)));
+    };
+    if let Some(there) = checkout.file_at(&head, BASELINE)? {
+        outcome.commit = Some(head);
+        let there = String::from_utf8_lossy(&there).trim().to_owned();
+        return Ok(outcome.did(format!("{BASELINE} says {there} already; nothing was changed")));
+    }
+    let signer = signer(context, args)?;
+    let mut signers = ABOUT.to_owned();
+    match &signer {
+        Some(line) => signers.push_str(line),
+        None => {
+            outcome = outcome.then(format!(
+                "add a signer to {SIGNERS}: without one nobody's verdict counts (init --signer FILE does it)"
+            ));
+        }
+    }
+    let text = |path, text: &str| File { path, executable: false, bytes: text.into() };
+    let mut files = vec![text(BASELINE, &format!("{baseline}\n"))];
+    for (path, content) in [(SIGNERS, signers.as_str()), (POLICY, verdict::policy::SHIPPED)] {
+        if checkout.file_at(&head, path)?.is_none() {
+            files.push(text(path, content));
+        }
+    }
+    let hook = ".githooks/pre-push";
+    if checkout.file_at(&head, hook)?.is_none() {
+        files.push(File { path: hook, executable: true, bytes: hooks::PRE_PUSH.into() });
+    }
+    if let Some(why) = checkout.in_the_way(&head, &files)? {
+        return Ok(outcome.but(why));
+    }
+    let commit = checkout.commit_on(&head, &files, &message(&baseline, &files))?;
+    for file in &files {
+        outcome = outcome.did(format!("added {}", file.path));
+    }
+    outcome = outcome.did(format!("made commit {commit}"));
+    outcome.next.insert(0, format!("look at it: git show {commit}"));
+    outcome.commit = Some(commit);
+    Ok(outcome.then("git push, then review-gate install-hooks"))
+}
+
+fn message(baseline: &str, files: &[File]) -> String {
+    let files: Vec<&str> = files.iter().map(|file| file.path).collect();
+    format!(
+        "review-gate: begin at {baseline:.12}\n\nWhat is reviewed from here on starts at this commit. Adds {}.",
+        files.join(", ")
+    )
+}
+
+/// The line of the first signer.
+fn signer(context: &Context, args: &InitArgs) -> Result<Option<String>, Failure> {
+    let key = match &args.signer {
+        Some(file) => {
+            let doing = || format!("use the public key {}", file.display());
+            let bytes = context.host.read(file, 64 * 1024).or_fail(Exit::Unavailable, doing())?;
+            let text = String::from_utf8(bytes).or_fail(Exit::Malformed, doing())?;
+            let key = PublicKey::from_openssh(text.trim()).or_fail(Exit::Malformed, doing());
+            key.map_err(|failure| failure.hint("an OpenSSH public key is wanted: the .pub file"))?
+        }
+        None => match signing::find(context)? {
+            Some(key) => key.public_key().clone(),
+            None => return Ok(None),
+        },
+    };
+    if key.algorithm() != Algorithm::Ed25519 {
+        return Err(Failure::new(Exit::Malformed, "use that public key")
+            .because(format!("it is {}, and verdicts are signed with ssh-ed25519", key.algorithm())));
+    }
+    let name: String = key.comment().chars().filter(|it| it.is_ascii_graphic()).collect();
+    let name = name.trim_start_matches('#').replace(['"', ',', '*', '?', '!'], "-");
+    let name = if name.is_empty() { "reviewer".to_owned() } else { name };
+    let mut bare = key.clone();
+    bare.set_comment("");
+    let bare = bare.to_openssh().or_fail(Exit::Malformed, "write the public key")?;
+    Ok(Some(format!("{name} namespaces=\"aiops-verdict,aiops-waiver\" {}\n", bare.trim())))
+}

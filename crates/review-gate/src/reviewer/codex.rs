@@ -1,0 +1,158 @@
+//! The Codex command line tool as reviewer: one prompt on its standard input, one JSON answer, in an
+//! empty folder, without the user's configuration, and never with a command run for it.
+
+mod events;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use llm::{Choice, Usage};
+use ops_core::cli::Context;
+use ops_core::failure::{Exit, Failure, OrFail};
+use ops_core::host::{Ending, Exec};
+use secrets::Secret;
+use serde_json::Value;
+
+use crate::git::why;
+
+pub use events::{Told, read};
+
+/// How long `--version` may take.
+const VERSION_DEADLINE: Duration = Duration::from_secs(20);
+
+/// What it may print in one review, bytes.
+const CAP: usize = 16 << 20;
+
+/// A codex that was found and has told its version.
+#[derive(Debug)]
+pub struct Codex<'a> {
+    context: &'a Context,
+    program: PathBuf,
+    /// What `--version` says: `codex-cli 0.169.0`.
+    pub version: String,
+    scratch: tempfile::TempDir,
+}
+
+/// One question.
+#[derive(Debug)]
+pub struct Ask<'a> {
+    /// The whole prompt.
+    pub prompt: &'a str,
+    /// What the answer must be.
+    pub schema: &'a Value,
+    /// The model.
+    pub model: &'a Choice,
+    /// Where the model is: the configuration's address, never the user's.
+    pub api_base: &'a str,
+    /// The provider's key.
+    pub key: &'a Secret,
+    /// How long it may take.
+    pub deadline: Duration,
+}
+
+impl<'a> Codex<'a> {
+    /// Finds the program and asks its version.
+    ///
+    /// # Errors
+    /// Exit 69 when there is none, or it does not say a version.
+    pub fn find(context: &'a Context) -> Result<Self, Failure> {
+        let host = &context.host;
+        let program = host.find_program("codex").ok_or_else(|| {
+            Failure::new(Exit::Unavailable, "review with codex: there is no program `codex`")
+                .hint("install it (npm package @openai/codex), or review with --reviewer api")
+        })?;
+        let scratch = tempfile::tempdir().or_fail(Exit::Unavailable, "make a scratch folder")?;
+        for folder in ["home", "work"] {
+            host.make_dir(&scratch.path().join(folder), 0o700)
+                .or_fail(Exit::Unavailable, "make a scratch folder")?;
+        }
+        let mut codex = Self { context, program, version: String::new(), scratch };
+        let mut exec = codex.exec(["--version"]);
+        exec.deadline = VERSION_DEADLINE;
+        let doing = || "ask codex for its version";
+        let said = host.run(&exec).or_fail(Exit::Unavailable, doing())?;
+        let text = String::from_utf8_lossy(&said.stdout).trim().to_owned();
+        let is_plain = text.lines().count() == 1 && text.len() <= 100;
+        if !said.success() || !is_plain {
+            return Err(Failure::new(Exit::Unavailable, doing()).because(why(&said)));
+        }
+        codex.version = text;
+        Ok(codex)
+    }
+
+    fn exec<A: Into<std::ffi::OsString>>(&self, args: impl IntoIterator<Item = A>) -> Exec {
+        let mut exec = Exec::new(self.program.as_os_str(), args);
+        let home = self.scratch.path().join("home");
+        exec.env.insert("HOME".into(), home.clone().into());
+        exec.env.insert("CODEX_HOME".into(), home.into());
+        exec.folder = Some(self.work());
+        exec.cap = CAP;
+        exec
+    }
+
+    /// The empty folder it works in.
+    fn work(&self) -> PathBuf {
+        self.scratch.path().join("work")
+    }
+
+    /// Asks once. Nothing is repeated: whether codex repeats requests by itself is switched off.
+    ///
+    /// # Errors
+    /// Exit 69 when there is no answer that holds.
+    pub fn ask(&self, ask: &Ask<'_>) -> Result<(Value, Usage), Failure> {
+        let host = &self.context.host;
+        let schema = self.scratch.path().join("schema.json");
+        let text = crate::answer::schema_text();
+        host.replace_file(&schema, text.as_bytes(), 0o600)
+            .or_fail(Exit::Unavailable, "write the schema for codex")?;
+        let mut exec = self.exec(arguments(&schema, &self.work(), ask));
+        exec.env.insert(KEY.into(), ask.key.expose().into());
+        exec.input = ask.prompt.as_bytes().to_vec();
+        exec.deadline = ask.deadline;
+        let doing = || format!("review with {}", self.version);
+        let said = host.run(&exec).or_fail(Exit::Unavailable, doing())?;
+        let refuse = |because: String| {
+            Failure::new(Exit::Unavailable, doing()).because(self.context.clean(&because))
+        };
+        if said.ending == Ending::Deadline {
+            return Err(refuse(format!("no answer within {} s", ask.deadline.as_secs())));
+        }
+        if said.truncated {
+            return Err(refuse(format!("it said more than {CAP} bytes")));
+        }
+        let told = read(&said.stdout).map_err(&refuse)?;
+        if !said.success() {
+            return Err(refuse(told.failed.unwrap_or_else(|| why(&said))));
+        }
+        let answer = told.answer.ok_or_else(|| refuse("it ended without an answer".into()))?;
+        let value = crate::answer::strict(&answer).map_err(&refuse)?;
+        let violations = ops_core::config::validate("the answer", &text, &value)?;
+        if let Some(first) = violations.first() {
+            return Err(refuse(first.to_string()));
+        }
+        Ok((value, told.usage))
+    }
+}
+
+/// The variable that carries the key, to this one child.
+const KEY: &str = "CODEX_API_KEY";
+
+/// A provider of our own making: the configured address, no repetition, no sockets.
+fn arguments(schema: &Path, work: &Path, ask: &Ask<'_>) -> Vec<std::ffi::OsString> {
+    let base = Value::from(ask.api_base);
+    let provider = format!(
+        "model_providers.aiops={{name=\"aiops\",base_url={base},env_key=\"{KEY}\",wire_api=\"responses\",request_max_retries=0,stream_max_retries=0}}"
+    );
+    let mut words: Vec<std::ffi::OsString> = [
+        "exec", "--json", "--color", "never", "-s", "read-only", "--ephemeral",
+        "--ignore-user-config", "--ignore-rules", "--skip-git-repo-check",
+        "-c", "model_provider=\"aiops\"", "-c", &provider,
+        "-c", "shell_environment_policy.inherit=\"none\"",
+        "-c", "web_search=\"disabled\"",
+        "-m", &ask.model.model, "--output-schema",
+    ]
+    .map(Into::into)
+    .to_vec();
+    words.extend([schema.into(), "-C".into(), work.into(), "-".into()]);
+    words
+}

@@ -1,0 +1,174 @@
+//! The rules in force for a range: the files of the commit it starts from, else the installed ones,
+//! else the compiled-in ones. Nothing else is asked: no variable, no flag, no work tree.
+
+use std::io;
+use std::path::Path;
+
+use gix::ObjectId;
+use ops_core::config::{SYSTEM_FOLDER, Settings};
+use ops_core::failure::{Exit, Failure, OrFail};
+use ops_core::host::Host;
+
+use crate::policy::Policy;
+use crate::signers::Signers;
+
+/// The largest file of rules that is read, bytes.
+const LARGEST: u64 = 4 << 20;
+
+/// How a review is configured.
+pub const POLICY: &str = "review.yaml";
+/// Providers and budget.
+pub const LLM: &str = "llm.json";
+/// What is known of models.
+pub const MODELS: &str = "models.json";
+/// What the model is told.
+pub const PROMPT: &str = "prompts/review.md";
+/// Who may sign.
+pub const SIGNERS: &str = "allowed_signers";
+
+/// Where rules come from that a commit does not carry.
+#[derive(Clone, Copy, Debug)]
+pub struct Fallback<'a> {
+    /// The folder of the installation.
+    pub installed: &'a Path,
+    /// What was compiled in: a name below configs/, and its text. review.yaml need not be here.
+    pub compiled_in: &'a [(&'a str, &'a str)],
+}
+
+impl<'a> Fallback<'a> {
+    /// The installation's own, else these.
+    pub fn production(compiled_in: &'a [(&'a str, &'a str)]) -> Self {
+        Self { installed: Path::new(SYSTEM_FOLDER), compiled_in }
+    }
+}
+
+/// SHA-256 digests, 64 hex digits, of the rules in force.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct RuleDigests {
+    /// configs/prompts/review.md.
+    pub prompt: String,
+    /// configs/review.yaml.
+    pub policy: String,
+    /// configs/llm.json and configs/models.json.
+    pub configuration: String,
+    /// configs/allowed_signers.
+    pub signers: String,
+}
+
+/// The rules in force, as bytes; a file that is nowhere is empty.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct InForce {
+    /// configs/review.yaml.
+    pub policy: Vec<u8>,
+    /// configs/llm.json.
+    pub llm: Vec<u8>,
+    /// configs/models.json.
+    pub models: Vec<u8>,
+    /// configs/prompts/review.md.
+    pub prompt: Vec<u8>,
+    /// configs/allowed_signers.
+    pub signers: Vec<u8>,
+}
+
+impl InForce {
+    /// Reads the rules in force for a range that starts at `since`.
+    ///
+    /// # Errors
+    /// Exit 69 when the commit cannot be read, 78 when a file of rules is a link or too large.
+    pub fn at(
+        host: &Host,
+        git: &gix::Repository,
+        since: ObjectId,
+        fallback: &Fallback<'_>,
+    ) -> Result<Self, Failure> {
+        let read = |name: &str| file(host, git, since, name, fallback);
+        Ok(Self {
+            policy: read(POLICY)?,
+            llm: read(LLM)?,
+            models: read(MODELS)?,
+            prompt: read(PROMPT)?,
+            signers: read(SIGNERS)?,
+        })
+    }
+
+    /// The rules of a place that has no commit: the installed or compiled-in ones.
+    ///
+    /// # Errors
+    /// Exit 78 when a file of rules is no plain file or too large.
+    pub fn without_commit(host: &Host, fallback: &Fallback<'_>) -> Result<Self, Failure> {
+        let read = |name: &str| elsewhere(host, name, fallback);
+        Ok(Self {
+            policy: read(POLICY)?,
+            llm: read(LLM)?,
+            models: read(MODELS)?,
+            prompt: read(PROMPT)?,
+            signers: read(SIGNERS)?,
+        })
+    }
+
+    /// Their digests.
+    pub fn digests(&self) -> RuleDigests {
+        let (llm, models) = (crate::sha256(&self.llm), crate::sha256(&self.models));
+        RuleDigests {
+            prompt: crate::sha256(&self.prompt),
+            policy: crate::sha256(&self.policy),
+            configuration: crate::sha256(format!("{llm} {LLM}\n{models} {MODELS}\n").as_bytes()),
+            signers: crate::sha256(&self.signers),
+        }
+    }
+
+    /// The policy.
+    ///
+    /// # Errors
+    /// Exit 78 with every violation.
+    pub fn policy(&self) -> Result<Policy, Failure> {
+        Policy::read(&self.policy)
+            .or_fail(Exit::Config, "use configs/review.yaml as of the reviewed range's start")
+    }
+
+    /// Who may sign.
+    pub fn signers(&self) -> Signers {
+        Signers::read(&self.signers)
+    }
+}
+
+/// One file of configs/ as of a commit, else the installed or compiled-in one.
+///
+/// # Errors
+/// Exit 69 when the commit cannot be read, 78 when the file is no plain file or too large.
+pub fn file(
+    host: &Host,
+    git: &gix::Repository,
+    since: ObjectId,
+    name: &str,
+    fallback: &Fallback<'_>,
+) -> Result<Vec<u8>, Failure> {
+    let doing = || format!("read configs/{name} as of {since}");
+    let tree = git.find_commit(since).or_fail(Exit::Unavailable, doing())?;
+    let tree = tree.tree().or_fail(Exit::Unavailable, doing())?;
+    let path = Path::new("configs").join(name);
+    let entry = tree.lookup_entry_by_path(path).or_fail(Exit::Unavailable, doing())?;
+    let Some(entry) = entry else { return elsewhere(host, name, fallback) };
+    if !entry.mode().is_blob() {
+        return Err(Failure::new(Exit::Config, doing()).because("it is no plain file"));
+    }
+    let header = git.find_header(entry.object_id()).or_fail(Exit::Unavailable, doing())?;
+    if header.size() > LARGEST {
+        let why = format!("it is larger than {LARGEST} bytes");
+        return Err(Failure::new(Exit::Config, doing()).because(why));
+    }
+    let object = entry.object().or_fail(Exit::Unavailable, doing())?;
+    Ok(object.detach().data)
+}
+
+fn elsewhere(host: &Host, name: &str, fallback: &Fallback<'_>) -> Result<Vec<u8>, Failure> {
+    let path = fallback.installed.join(name);
+    match host.read(&path, LARGEST) {
+        Ok(bytes) => return Ok(bytes),
+        Err(err) if err.kind() == io::ErrorKind::NotFound => {}
+        Err(err) => return Err(err).or_fail(Exit::Config, format!("read {}", path.display())),
+    }
+    let known = fallback.compiled_in.iter().find(|(known, _)| *known == name);
+    let shipped = (name == POLICY).then_some(Policy::SHIPPED);
+    Ok(known.map(|(_, text)| *text).or(shipped).unwrap_or_default().as_bytes().to_vec())
+}
