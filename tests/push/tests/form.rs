@@ -50,7 +50,7 @@ impl<'a> Push<'a> {
     }
 }
 
-type Make = for<'a> fn(&Scene<'a>) -> Push<'a>;
+type Make = Box<dyn for<'a> Fn(&Scene<'a>) -> Push<'a>>;
 type Look = fn(&Scene<'_>, &Ran);
 
 enum Expected {
@@ -70,9 +70,9 @@ pub(crate) struct Form {
 }
 
 /// Starts with how the push is made.
-pub(crate) fn form(make: Make) -> Form {
+pub(crate) fn form(make: impl for<'a> Fn(&Scene<'a>) -> Push<'a> + 'static) -> Form {
     Form {
-        make,
+        make: Box::new(make),
         format: Format::Sha1,
         sides: Side::BOTH,
         transports: &Transport::ALL,

@@ -49,7 +49,8 @@ fn hole_11_a_verdict_in_the_work_tree_counted() {
     form(|scene| {
         let tip = scene.change("new.txt");
         let verdict = envelope(scene, &tip);
-        for place in ["artifacts/review/verdict.json", "aiops/verdicts", ".aiops/verdict.dsse.json"] {
+        for place in ["artifacts/review/verdict.json", "aiops/verdicts", ".aiops/verdict.dsse.json"]
+        {
             let at = format!("{place}/{tip}/{}.dsse.json", scene.base);
             scene.work.write(if place.ends_with("json") { place } else { &at }, &verdict);
         }
@@ -111,7 +112,7 @@ fn hole_11_who_is_trusted_was_read_from_the_work_tree() {
 #[test]
 fn hole_11_the_range_could_say_that_nothing_is_protected() {
     form(|scene| {
-        let policy = verdict::Policy::SHIPPED;
+        let policy = <verdict::Policy as ops_core::config::Settings>::SHIPPED;
         let open = policy.replace("\"refs/heads/*\", \"refs/tags/*\"", "\"refs/nothing/*\"");
         assert_ne!(policy, open);
         scene.work.commit("configs/review.yaml", &open);
@@ -254,15 +255,9 @@ fn envelope(scene: &Scene<'_>, tip: &str) -> String {
 }
 
 fn refused_when_edited(draft: for<'a> fn(&Scene<'a>, &str) -> Draft, found: &'static str) {
-    // A form is a plain function; what differs travels beside it.
-    thread_local! {
-        static DRAFT: std::cell::Cell<Option<for<'a> fn(&Scene<'a>, &str) -> Draft>> =
-            const { std::cell::Cell::new(None) };
-    }
-    DRAFT.set(Some(draft));
-    form(|scene| {
+    form(move |scene| {
         let tip = scene.change("new.txt");
-        let draft = DRAFT.get().unwrap()(scene, &tip);
+        let draft = draft(scene, &tip);
         scene.reviewer().store(scene.world, &scene.work, &draft);
         push(&["origin", "main"])
     })

@@ -5,5 +5,9 @@
     reason = "tests set the scene themselves, and a scene that fails is a failed test"
 )]
 
+mod form;
+mod forms;
+mod holes;
 mod remotes;
 mod scene;
+mod verdicts;

@@ -61,11 +61,10 @@ impl<'a> Scene<'a> {
     pub(crate) fn new(world: &'a Hermetic, remote: &'a Remote, side: Side) -> Self {
         let work = Checkout::new(world, "work", remote);
         let reviewer = Reviewer::new();
-        work.commit("README", "A repository of a test.\n");
-        let root = work.oid("HEAD");
         for (path, content) in reviewer.configuration() {
             work.write(&path, &content);
         }
+        let root = work.commit("README", "A repository of a test.\n");
         let base = work.commit("docs/LAST_REVIEWED_SHA.txt", &format!("{root}\n"));
         // Straight into the repository: how it comes there is no part of any test.
         work.done(&["push", "-q", &remote.bare().display().to_string(), "main"]);

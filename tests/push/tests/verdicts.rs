@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use gix::ObjectId;
+use ops_core::config::Settings;
 use ops_core::host::Host;
 use push::{Checkout, Hermetic};
 use ssh_key::PrivateKey;
@@ -92,7 +93,11 @@ impl Reviewer {
 
 fn opened(path: &Path) -> gix::Repository {
     let mut git = gix::open_opts(path, gix::open::Options::isolated()).unwrap();
-    git.committer_or_set_generic_fallback().unwrap();
+    let mut settings = git.config_snapshot_mut();
+    for (name, value) in [("user.name", "A Reviewer"), ("user.email", "reviewer@example.invalid")] {
+        settings.set_raw_value(name, value).unwrap();
+    }
+    drop(settings.commit().unwrap());
     git
 }
 

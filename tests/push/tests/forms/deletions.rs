@@ -24,7 +24,9 @@ fn a_branch_is_not_deleted() {
 
 #[test]
 fn a_branch_is_not_deleted_by_an_empty_name_either() {
-    form(|_| push(&["origin", ":main"])).read_as(&["(delete) 0"]).is_refused("refs/heads/main", "delet");
+    form(|_| push(&["origin", ":main"]))
+        .read_as(&["(delete) 0"])
+        .is_refused("refs/heads/main", "delet");
 }
 
 #[test]

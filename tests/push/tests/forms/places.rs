@@ -65,7 +65,9 @@ fn a_new_branch_with_longer_object_names_starts_at_more_zeros() {
         push(&["origin", "topic"])
     })
     .in_sha256()
-    .read_as(&["refs/heads/topic 0000000000000000000000000000000000000000000000000000000000000000\n"])
+    .read_as(&[
+        "refs/heads/topic 0000000000000000000000000000000000000000000000000000000000000000\n",
+    ])
     .is_allowed();
 }
 
