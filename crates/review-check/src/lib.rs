@@ -4,13 +4,22 @@
 //! `lines` reads what git says on standard input, `observe` reads the repository, `decide` judges.
 //! Nothing turns it off: it takes no flag, and of the environment only where the repository lies.
 
+mod ancestry;
+mod decide;
+mod facts;
+pub mod lines;
+mod observe;
 mod report;
 
 use std::path::Path;
 
-use ops_core::failure::Failure;
+use ops_core::failure::{Exit, Failure};
 use ops_core::host::Host;
 use verdict::in_force::Fallback;
+use verdict::objects::Objects;
+
+use lines::Update;
+use observe::Observer;
 
 pub use report::{CheckReport, Moved, Outcome, Refusal};
 
@@ -41,8 +50,60 @@ pub struct Call<'a> {
 /// Decides a push.
 ///
 /// # Errors
-/// No answer, and so no: 69 when the repository cannot be read.
+/// No answer, and so no: 69 when the repository cannot be read, 78 when the installed policy is
+/// wrong.
 pub fn check(host: &Host, call: &Call<'_>) -> Result<CheckReport, Failure> {
-    let _unused = (host, call);
-    Ok(CheckReport::new(call.mode))
+    let mut report = CheckReport::new(call.mode);
+    let lines = lines::read(call.mode, call.lines);
+    for (at, line) in lines.iter().enumerate() {
+        if let Err(why) = line {
+            report.refusals.push(Refusal {
+                reference: format!("line {}", at + 1),
+                expected: "lines as git writes them for this hook".to_owned(),
+                found: why.clone(),
+                next: "let git call this hook; see githooks(5)".to_owned(),
+            });
+        }
+    }
+    let updates: Vec<Update> = lines.into_iter().flatten().collect();
+    if updates.is_empty() {
+        return Ok(report);
+    }
+    let git = repository(host, call)?;
+    let objects = objects(host, call, &git)?;
+    let observer = Observer::new(host, call, &objects, &updates)?;
+    for update in &updates {
+        let facts = observer.facts(update)?;
+        let (moved, refusal) = decide::decide(&facts, call.mode);
+        report.moved.push(moved);
+        report.refusals.extend(refusal);
+    }
+    Ok(report)
+}
+
+/// The repository that git runs the hook in. In a linked work tree, in a bare one and in one that
+/// was named by `--git-dir`, `GIT_DIR` says where it lies.
+fn repository(host: &Host, call: &Call<'_>) -> Result<gix::Repository, Failure> {
+    let git_dir = host.env("GIT_DIR").map(Path::new);
+    verdict::objects::open(host, call.cwd, git_dir)
+}
+
+/// Its objects; in pre-receive also those of the push, which are not accepted yet.
+fn objects<'a>(
+    host: &Host,
+    call: &Call<'_>,
+    git: &'a gix::Repository,
+) -> Result<Objects<'a>, Failure> {
+    let objects = Objects::of(git);
+    if call.mode == Mode::PrePush {
+        return Ok(objects);
+    }
+    if host.env("GIT_NAMESPACE").is_some() {
+        let doing = "judge a push into a git namespace";
+        return Err(Failure::new(Exit::Unavailable, doing).because("these are not supported"));
+    }
+    match host.env("GIT_OBJECT_DIRECTORY") {
+        Some(folder) => objects.and(&call.cwd.join(folder)),
+        None => Ok(objects),
+    }
 }

@@ -9,11 +9,12 @@ use ops_core::config::{SYSTEM_FOLDER, Settings};
 use ops_core::failure::{Exit, Failure, OrFail};
 use ops_core::host::Host;
 
+use crate::objects::Objects;
 use crate::policy::Policy;
 use crate::signers::Signers;
 
 /// The largest file of rules that is read, bytes.
-const LARGEST: u64 = 4 << 20;
+const LARGEST: usize = 4 << 20;
 
 /// How a review is configured.
 pub const POLICY: &str = "review.yaml";
@@ -77,11 +78,11 @@ impl InForce {
     /// Exit 69 when the commit cannot be read, 78 when a file of rules is a link or too large.
     pub fn at(
         host: &Host,
-        git: &gix::Repository,
+        objects: &Objects<'_>,
         since: ObjectId,
         fallback: &Fallback<'_>,
     ) -> Result<Self, Failure> {
-        let read = |name: &str| file(host, git, since, name, fallback);
+        let read = |name: &str| file(host, objects, since, name, fallback);
         Ok(Self {
             policy: read(POLICY)?,
             llm: read(LLM)?,
@@ -138,32 +139,20 @@ impl InForce {
 /// Exit 69 when the commit cannot be read, 78 when the file is no plain file or too large.
 pub fn file(
     host: &Host,
-    git: &gix::Repository,
+    objects: &Objects<'_>,
     since: ObjectId,
     name: &str,
     fallback: &Fallback<'_>,
 ) -> Result<Vec<u8>, Failure> {
-    let doing = || format!("read configs/{name} as of {since}");
-    let tree = git.find_commit(since).or_fail(Exit::Unavailable, doing())?;
-    let tree = tree.tree().or_fail(Exit::Unavailable, doing())?;
-    let path = Path::new("configs").join(name);
-    let entry = tree.lookup_entry_by_path(path).or_fail(Exit::Unavailable, doing())?;
-    let Some(entry) = entry else { return elsewhere(host, name, fallback) };
-    if !entry.mode().is_blob() {
-        return Err(Failure::new(Exit::Config, doing()).because("it is no plain file"));
+    match objects.file(since, &format!("configs/{name}"), LARGEST)? {
+        Some((_, bytes)) => Ok(bytes),
+        None => elsewhere(host, name, fallback),
     }
-    let header = git.find_header(entry.object_id()).or_fail(Exit::Unavailable, doing())?;
-    if header.size() > LARGEST {
-        let why = format!("it is larger than {LARGEST} bytes");
-        return Err(Failure::new(Exit::Config, doing()).because(why));
-    }
-    let object = entry.object().or_fail(Exit::Unavailable, doing())?;
-    Ok(object.detach().data)
 }
 
 fn elsewhere(host: &Host, name: &str, fallback: &Fallback<'_>) -> Result<Vec<u8>, Failure> {
     let path = fallback.installed.join(name);
-    match host.read(&path, LARGEST) {
+    match host.read(&path, LARGEST as u64) {
         Ok(bytes) => return Ok(bytes),
         Err(err) if err.kind() == io::ErrorKind::NotFound => {}
         Err(err) => return Err(err).or_fail(Exit::Config, format!("read {}", path.display())),

@@ -12,6 +12,7 @@ pub mod dsse;
 pub mod export;
 pub mod in_force;
 pub mod notes;
+pub mod objects;
 pub mod policy;
 pub mod render;
 pub mod signers;

@@ -3,17 +3,19 @@
 //! them.
 
 use gix::ObjectId;
+use gix::objs::FindExt;
 use gix::refs::FullNameRef;
 use ops_core::failure::{Exit, Failure, OrFail};
 
 use crate::dsse;
+use crate::objects::Objects;
 use crate::statement::Signed;
 
 /// The reference.
 pub const REFERENCE: &str = "refs/notes/aiops-verdicts";
 
 /// The largest note that is read, bytes.
-const LARGEST: u64 = 64 << 20;
+const LARGEST: usize = 64 << 20;
 
 /// The most lines of a note that are looked at.
 const MOST: usize = 256;
@@ -23,25 +25,27 @@ const MOST: usize = 256;
 /// # Errors
 /// Exit 69 when the notes cannot be read.
 pub fn read_at(
-    git: &gix::Repository,
+    objects: &Objects<'_>,
     notes: Option<ObjectId>,
     to: ObjectId,
 ) -> Result<Vec<Vec<u8>>, Failure> {
     let doing = || format!("read the verdicts of {to} from {REFERENCE}");
     let Some(notes) = notes else { return Ok(Vec::new()) };
-    let tree = git.find_commit(notes).or_fail(Exit::Unavailable, doing())?;
-    let tree = tree.tree_id().or_fail(Exit::Unavailable, doing())?.detach();
+    let commit = objects.commit(notes)?;
+    let tree = commit
+        .ok_or_else(|| Failure::new(Exit::Unavailable, doing()).because("it is no commit"))?
+        .tree;
     let mut state =
-        gix::note::plumbing::State::new(tree, &git.objects).or_fail(Exit::Unavailable, doing())?;
-    let blob = state.get(&to, &git.objects).or_fail(Exit::Unavailable, doing())?;
+        gix::note::plumbing::State::new(tree, objects).or_fail(Exit::Unavailable, doing())?;
+    let blob = state.get(&to, objects).or_fail(Exit::Unavailable, doing())?;
     let Some(blob) = blob else { return Ok(Vec::new()) };
-    let header = git.find_header(blob).or_fail(Exit::Unavailable, doing())?;
-    if header.size() > LARGEST {
+    let mut bytes = Vec::new();
+    let blob = objects.find_blob(&blob, &mut bytes).or_fail(Exit::Unavailable, doing())?;
+    if blob.data.len() > LARGEST {
         let why = format!("the note is larger than {LARGEST} bytes");
         return Err(Failure::new(Exit::Unavailable, doing()).because(why));
     }
-    let blob = git.find_blob(blob).or_fail(Exit::Unavailable, doing())?;
-    Ok(lines(&blob.data).take(MOST).map(<[u8]>::to_vec).collect())
+    Ok(lines(blob.data).take(MOST).map(<[u8]>::to_vec).collect())
 }
 
 /// The commit that the reference names, if it exists.
@@ -59,7 +63,7 @@ pub fn tip(git: &gix::Repository) -> Result<Option<ObjectId>, Failure> {
 /// # Errors
 /// Exit 69 when the notes cannot be read.
 pub fn read(git: &gix::Repository, to: ObjectId) -> Result<Vec<Vec<u8>>, Failure> {
-    read_at(git, tip(git)?, to)
+    read_at(&Objects::of(git), tip(git)?, to)
 }
 
 /// Notes a verdict on its commit, beside those that are there. One about the same range gives way.

@@ -1,0 +1,270 @@
+//! Reads the repository: commits, ancestry, verdicts and the rules they are held against. No
+//! judgement of a push here.
+
+use gix::ObjectId;
+use gix::refs::FullName;
+use ops_core::failure::{Exit, Failure, OrFail};
+use ops_core::host::Host;
+use verdict::in_force::{Fallback, InForce};
+use verdict::objects::{Objects, Peeled};
+use verdict::statement::Signed;
+use verdict::store::Store;
+use verdict::trust::{self, Expected};
+use verdict::{Policy, notes};
+
+use crate::ancestry::{Ancestry, History};
+use crate::facts::{Base, Candidate, Facts, Ground};
+use crate::lines::Update;
+use crate::{Call, Mode};
+
+/// What is read from.
+pub(crate) struct Observer<'a> {
+    host: &'a Host,
+    call: &'a Call<'a>,
+    objects: &'a Objects<'a>,
+    history: History<'a>,
+    /// The commits of notes that verdicts are read from.
+    notes: Vec<ObjectId>,
+    branch: Protected,
+}
+
+/// The protected branch as the remote has it, and the policy there.
+struct Protected {
+    name: String,
+    tip: Option<ObjectId>,
+    policy: Result<Policy, String>,
+}
+
+impl<'a> Observer<'a> {
+    pub(crate) fn new(
+        host: &'a Host,
+        call: &'a Call<'a>,
+        objects: &'a Objects<'a>,
+        updates: &[Update],
+    ) -> Result<Self, Failure> {
+        let mut notes: Vec<ObjectId> = notes::tip(objects.git())?.into_iter().collect();
+        if call.mode == Mode::PreReceive {
+            // The same push may bring the verdict along.
+            let pushed = updates.iter().filter(|it| it.reference.as_bstr() == notes::REFERENCE);
+            notes.extend(pushed.filter_map(|it| it.new));
+        }
+        let history = History::of(objects);
+        let branch = protected_branch(host, call, objects)?;
+        Ok(Self { host, call, objects, history, notes, branch })
+    }
+
+    /// Everything that is so about one update.
+    pub(crate) fn facts(&self, update: &Update) -> Result<Facts, Failure> {
+        let local = update.new.map(|id| self.objects.peel(id)).transpose()?;
+        let remote = update.old.map(|id| self.objects.peel(id)).transpose()?;
+        let mut facts = Facts {
+            update: update.clone(),
+            is_protected: self.is_protected(update, remote.as_ref()),
+            local,
+            remote,
+            ground: Ground::Unknown,
+            candidates: vec![],
+            unreadable: vec![],
+        };
+        if !facts.is_protected {
+            return Ok(facts);
+        }
+        let Some(Peeled::Commit(tip)) = facts.local else { return Ok(facts) };
+        facts.ground = match facts.remote {
+            Some(Peeled::Commit(old)) => self.since_update(old, tip)?,
+            None => self.since_branch(tip)?,
+            Some(_) => return Ok(facts),
+        };
+        if let Ground::From(bases) = &facts.ground {
+            let bases = bases.clone();
+            let reviewed = [Some(tip), self.objects.advanced(tip)?];
+            for to in reviewed.into_iter().flatten() {
+                self.candidates(to, tip, &bases, &mut facts)?;
+            }
+        }
+        Ok(facts)
+    }
+
+    /// Whether a policy that counts protects the reference: the one at the commit that the remote
+    /// has there, and the one at the protected branch. One that cannot be read protects everything.
+    fn is_protected(&self, update: &Update, remote: Option<&Peeled>) -> bool {
+        let name: &[u8] = update.reference.as_bstr();
+        let own = match remote {
+            Some(Peeled::Commit(id)) if Some(*id) != self.branch.tip => {
+                Some(policy_at(self.host, self.call, self.objects, *id))
+            }
+            _ => None,
+        };
+        [Some(&self.branch.policy), own.as_ref()]
+            .into_iter()
+            .flatten()
+            .any(|policy| policy.as_ref().map_or(true, |it| it.protects(name)))
+    }
+
+    fn since_update(&self, old: ObjectId, tip: ObjectId) -> Result<Ground, Failure> {
+        Ok(match self.history.is_ancestor(old, tip)? {
+            Ancestry::Yes => Ground::From(vec![self.base(old)?]),
+            Ancestry::No => Ground::Diverged,
+            Ancestry::Unproved(missing) => {
+                Ground::Unproved(format!("{missing} is not here, so that {old} may be forced away"))
+            }
+        })
+    }
+
+    fn since_branch(&self, tip: ObjectId) -> Result<Ground, Failure> {
+        let Some(branch) = self.branch.tip else {
+            return Ok(Ground::NoProtectedBranch(self.branch.name.clone()));
+        };
+        let git = self.objects.git();
+        if git.is_shallow().or_fail(Exit::Unavailable, "look for a shallow boundary")? {
+            return Ok(Ground::Unproved("this clone is shallow".to_owned()));
+        }
+        let bases = self.history.merge_bases(branch, tip)?;
+        if bases.is_empty() {
+            return Ok(Ground::Unrelated(self.branch.name.clone()));
+        }
+        let bases = bases.into_iter().map(|id| self.base(id)).collect::<Result<_, _>>()?;
+        Ok(Ground::From(bases))
+    }
+
+    fn base(&self, id: ObjectId) -> Result<Base, Failure> {
+        Ok(Base { id, advances: self.objects.advanced(id)? })
+    }
+
+    /// Adds the verdicts about a commit.
+    fn candidates(
+        &self,
+        to: ObjectId,
+        tip: ObjectId,
+        bases: &[Base],
+        facts: &mut Facts,
+    ) -> Result<(), Failure> {
+        let mut stored = match self.call.mode {
+            Mode::PrePush => Store::of(self.objects.git()).verdicts(self.host, &to.to_string())?,
+            Mode::PreReceive => vec![],
+        };
+        for id in &self.notes {
+            match notes::read_at(self.objects, Some(*id), to) {
+                Ok(more) => stored.extend(more),
+                Err(failure) => facts.unreadable.push(failure.to_string()),
+            }
+        }
+        stored.dedup();
+        for bytes in stored {
+            let signed = match Signed::read(&bytes) {
+                Ok(signed) => signed,
+                Err(why) => {
+                    facts.unreadable.push(format!("a verdict about {to} that is none: {why}"));
+                    continue;
+                }
+            };
+            let Ok(since) = ObjectId::from_hex(signed.range().since_sha.as_bytes()) else {
+                continue;
+            };
+            // Only where nothing is new any older range will do.
+            let is_there = bases.iter().any(|base| base.id == to || base.id == tip);
+            let is_ancestor = is_there && self.history.is_ancestor(since, to)? == Ancestry::Yes;
+            let trust = self.trust(&signed, to, since);
+            facts.candidates.push(Candidate { to, since, is_ancestor, trust });
+        }
+        Ok(())
+    }
+
+    /// Who vouches for a verdict, by the rules in force where its range starts.
+    fn trust(&self, signed: &Signed, to: ObjectId, since: ObjectId) -> Result<String, Vec<String>> {
+        let told = |failure: Failure| vec![failure.to_string()];
+        let commit = self.objects.commit(to).map_err(told)?;
+        let tree = commit.ok_or_else(|| vec![format!("{to} is no commit")])?.tree.to_string();
+        if self.objects.commit(since).map_err(told)?.is_none() {
+            return Err(vec![format!("its since_sha {since} is not here")]);
+        }
+        let rules =
+            InForce::at(self.host, self.objects, since, &self.call.fallback).map_err(told)?;
+        let policy = rules.policy().map_err(told)?;
+        let expected = Expected {
+            to: &to.to_string(),
+            tree: &tree,
+            since: &since.to_string(),
+            signers: &rules.signers(),
+            digests: &rules.digests(),
+            policy: &policy,
+            now: self.host.now(),
+        };
+        trust::judge(signed, &expected)
+            .map_err(|reasons| reasons.iter().map(ToString::to_string).collect())
+    }
+}
+
+/// The protected branch as the remote has it: the one that the installed policy names, else the
+/// remote's default branch; the policy there may name another.
+fn protected_branch(
+    host: &Host,
+    call: &Call<'_>,
+    objects: &Objects<'_>,
+) -> Result<Protected, Failure> {
+    let installed = InForce::without_commit(host, &call.fallback)?.policy()?;
+    let first = place(call, &installed.protected_branch);
+    let mut found = Protected { tip: tip(objects, &first)?, name: first, policy: Ok(installed) };
+    if found.tip.is_none() {
+        let head = match call.mode {
+            Mode::PrePush => place(call, "HEAD"),
+            Mode::PreReceive => "HEAD".to_owned(),
+        };
+        found.tip = tip(objects, &head)?;
+    }
+    let Some(at) = found.tip else { return Ok(found) };
+    found.policy = policy_at(host, call, objects, at);
+    if let Ok(policy) = &found.policy {
+        let named = place(call, &policy.protected_branch);
+        if named != found.name {
+            found.tip = tip(objects, &named)?;
+            found.name = named;
+            if let Some(at) = found.tip {
+                found.policy = policy_at(host, call, objects, at);
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// Where a branch of the remote is known here. A remote that was given by its URL has no name.
+fn place(call: &Call<'_>, branch: &str) -> String {
+    match (call.mode, call.remote) {
+        (Mode::PreReceive, _) => format!("refs/heads/{branch}"),
+        (Mode::PrePush, Some(remote)) if is_name(remote) => {
+            format!("refs/remotes/{remote}/{branch}")
+        }
+        (Mode::PrePush, _) => format!("refs/remotes/REMOTE/{branch} of a remote that has a name"),
+    }
+}
+
+fn is_name(remote: &str) -> bool {
+    let is_plain = |it: char| it.is_ascii_alphanumeric() || "-_./".contains(it);
+    !remote.is_empty() && !remote.starts_with(['/', '.']) && remote.chars().all(is_plain)
+}
+
+/// The commit that a reference leads to, if it exists.
+fn tip(objects: &Objects<'_>, name: &str) -> Result<Option<ObjectId>, Failure> {
+    let Ok(full) = FullName::try_from(name) else { return Ok(None) };
+    let doing = || format!("read {name}");
+    let found = objects.git().try_find_reference(full.as_ref());
+    let Some(mut found) = found.or_fail(Exit::Unavailable, doing())? else { return Ok(None) };
+    // A symbolic name of nothing: a repository without commits.
+    let Ok(id) = found.follow_to_object() else { return Ok(None) };
+    Ok(match objects.peel(id.detach())? {
+        Peeled::Commit(id) => Some(id),
+        Peeled::Other(_) | Peeled::Missing(_) => None,
+    })
+}
+
+fn policy_at(
+    host: &Host,
+    call: &Call<'_>,
+    objects: &Objects<'_>,
+    at: ObjectId,
+) -> Result<Policy, String> {
+    let fallback: &Fallback<'_> = &call.fallback;
+    verdict::in_force::file(host, objects, at, verdict::in_force::POLICY, fallback)
+        .map_err(|failure| failure.to_string())
+        .and_then(|bytes| Policy::read(&bytes))
+}
