@@ -23,7 +23,8 @@ impl<'a> Checkout<'a> {
         let checkout = Self::at(world, name, remote);
         let format = format!("--object-format={}", remote.format().name());
         let path = checkout.path.display().to_string();
-        world.done(&world.path(""), &["init", "-q", "-b", "main", &format, &path]);
+        let init = ["init", "-q", "--template=", "-b", "main", &format, &path];
+        world.done(&world.path(""), &init);
         checkout.done(&["remote", "add", "origin", &remote.url()]);
         checkout
     }
@@ -32,7 +33,11 @@ impl<'a> Checkout<'a> {
     pub fn clone_of(world: &'a Hermetic, name: &str, remote: &Remote, more: &[&str]) -> Self {
         let checkout = Self::at(world, name, remote);
         let mut command = world.program("git", &world.path(""));
-        command.args(["clone", "-q"]).args(more).arg(remote.url()).arg(&checkout.path);
+        command
+            .args(["clone", "-q", "--template="])
+            .args(more)
+            .arg(remote.url())
+            .arg(&checkout.path);
         checkout.reaches(&mut command);
         drop(Ran::of(command).expect(0));
         checkout

@@ -56,8 +56,11 @@ impl Remote {
         let bare = folder.join(format!("{name}.git"));
         let object_format = format!("--object-format={}", format.name());
         let path = bare.to_str().expect("a path of a test is UTF-8");
-        world.done(&folder, &["init", "-q", "--bare", "-b", "main", &object_format, path]);
-        world.done(&bare, &["config", "http.receivepack", "true"]);
+        let init = ["init", "-q", "--template=", "--bare", "-b", "main", &object_format, path];
+        world.done(&folder, &init);
+        let config = bare.join("config");
+        let own = std::fs::read_to_string(&config).expect("a repository has a configuration");
+        std::fs::write(config, own + "[http]\n\treceivepack = true\n").expect("its configuration");
         let server = match transport {
             Transport::File => Server::None,
             Transport::Ssh => {

@@ -66,6 +66,7 @@ pub(crate) struct Form {
     transports: &'static [Transport],
     lines: &'static [&'static str],
     code: i32,
+    git_code: i32,
     then: Option<Look>,
 }
 
@@ -78,6 +79,7 @@ pub(crate) fn form(make: impl for<'a> Fn(&Scene<'a>) -> Push<'a> + 'static) -> F
         transports: &Transport::ALL,
         lines: &[],
         code: 0,
+        git_code: 1,
         then: None,
     }
 }
@@ -113,9 +115,9 @@ impl Form {
         self
     }
 
-    /// The gate's code where it is not 1, for a no.
-    pub(crate) fn with_code(mut self, code: i32) -> Self {
-        self.code = code;
+    /// Git's own exit code for a no, where it is not 1.
+    pub(crate) fn git_exits_with(mut self, code: i32) -> Self {
+        self.git_code = code;
         self
     }
 
@@ -126,7 +128,7 @@ impl Form {
 
     /// The gate says no to this reference because of what it found, and the remote is as before.
     pub(crate) fn is_refused(mut self, reference: &'static str, found: &'static str) {
-        self.code = if self.code == 0 { 1 } else { self.code };
+        self.code = 1;
         self.run(&Expected::No { reference, found });
     }
 
@@ -172,6 +174,7 @@ impl Form {
         match expected {
             Expected::Yes => assert_eq!(ran.code, 0, "{told}"),
             Expected::No { reference, found } => {
+                assert_eq!(ran.code, self.git_code, "git's code, {told}");
                 refusal(&asked, &ran, reference, found, &told);
                 assert_eq!(scene.remote.refs(scene.world), before, "{told}");
             }
@@ -184,7 +187,6 @@ impl Form {
 
 /// What every refusal says: which reference, what was expected, what was found, what to do.
 fn refusal(asked: &Asked, ran: &Ran, reference: &str, found: &str, told: &str) {
-    assert_eq!(ran.code, 1, "{told}");
     for part in [reference, "expected", "found", found, "next"] {
         assert!(asked.stderr.contains(part), "{part:?} is not said, {told}");
         // Whoever pushes sees it, from either side.

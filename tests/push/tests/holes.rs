@@ -28,7 +28,7 @@ fn hole_2_a_branch_could_be_deleted() {
         scene.reviewed();
         push(&["origin", ":main"])
     })
-    .is_refused("refs/heads/main", "delet");
+    .is_refused("refs/heads/main", "a deletion");
 }
 
 /// Hole 3: the start of the reviewed range was read and never compared with the remote's commit.
@@ -40,7 +40,7 @@ fn hole_3_a_verdict_about_the_last_commit_covered_all_before_it() {
         scene.approve(&hidden, &shown);
         push(&["origin", "main"])
     })
-    .is_refused("refs/heads/main", "starts at");
+    .is_refused("refs/heads/main", "another range");
 }
 
 /// Hole 11: the verdict was read from the work tree, where anybody can put one.

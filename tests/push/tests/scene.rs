@@ -64,8 +64,8 @@ impl<'a> Scene<'a> {
         for (path, content) in reviewer.configuration() {
             work.write(&path, &content);
         }
-        let root = work.commit("README", "A repository of a test.\n");
-        let base = work.commit("docs/LAST_REVIEWED_SHA.txt", &format!("{root}\n"));
+        work.commit("README", "A repository of a test.\n");
+        let base = work.commit("docs/one.md", "Something about it.\n");
         // Straight into the repository: how it comes there is no part of any test.
         work.done(&["push", "-q", &remote.bare().display().to_string(), "main"]);
         work.done(&["update-ref", "refs/remotes/origin/main", &base]);

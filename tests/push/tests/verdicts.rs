@@ -13,6 +13,7 @@ use verdict::document::{
 };
 use verdict::document::{Reviewer as By, ReviewerKind};
 use verdict::in_force::{Fallback, InForce};
+use verdict::objects::Objects;
 use verdict::statement::Signed;
 use verdict::store::Store;
 use verdict::{Policy, Verdict};
@@ -104,7 +105,7 @@ fn opened(path: &Path) -> gix::Repository {
 fn approval(git: &gix::Repository, draft: &Draft, tree_oid: String) -> Verdict {
     let since = ObjectId::from_hex(draft.since.as_bytes()).unwrap();
     let nowhere = Fallback { installed: Path::new("/nonexistent"), compiled_in: &[] };
-    let rules = InForce::at(&Host::real(), git, since, &nowhere).unwrap().digests();
+    let rules = InForce::at(&Host::real(), &Objects::of(git), since, &nowhere).unwrap().digests();
     let bundle = verdict::sha256(format!("{}..{}", draft.since, draft.to).as_bytes());
     let digests = Digests {
         bundle: bundle.clone(),

@@ -19,14 +19,14 @@ fn a_branch_is_not_deleted() {
         push(&["--delete", "origin", "other"])
     })
     .read_as(&["(delete) 0"])
-    .is_refused("refs/heads/other", "delet");
+    .is_refused("refs/heads/other", "a deletion");
 }
 
 #[test]
 fn a_branch_is_not_deleted_by_an_empty_name_either() {
     form(|_| push(&["origin", ":main"]))
         .read_as(&["(delete) 0"])
-        .is_refused("refs/heads/main", "delet");
+        .is_refused("refs/heads/main", "a deletion");
 }
 
 #[test]
@@ -35,7 +35,7 @@ fn a_tag_is_not_deleted() {
         more(scene);
         push(&["origin", ":refs/tags/v1"])
     })
-    .is_refused("refs/tags/v1", "delet");
+    .is_refused("refs/tags/v1", "a deletion");
 }
 
 #[test]
@@ -45,7 +45,7 @@ fn a_deletion_beside_a_reviewed_branch_is_refused() {
         scene.reviewed();
         push(&["origin", "main", ":other"])
     })
-    .is_refused("refs/heads/other", "delet");
+    .is_refused("refs/heads/other", "a deletion");
 }
 
 #[test]
@@ -56,7 +56,7 @@ fn what_a_prune_deletes_is_refused() {
         push(&["--prune", "origin", "refs/heads/*:refs/heads/*"])
     })
     .read_as(&["(delete) 0"])
-    .is_refused("refs/heads/other", "delet");
+    .is_refused("refs/heads/other", "a deletion");
 }
 
 #[test]
@@ -75,5 +75,5 @@ fn what_is_not_protected_may_be_deleted() {
 fn deleting_what_is_not_there_is_refused_too() {
     form(|_| push(&["origin", ":refs/heads/never"]).instead_of_push(&["push", "--no-verify"]))
         .asked_of(&[Side::Server])
-        .is_refused("refs/heads/never", "delet");
+        .is_refused("refs/heads/never", "a deletion");
 }

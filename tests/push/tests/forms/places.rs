@@ -73,7 +73,7 @@ fn a_new_branch_with_longer_object_names_starts_at_more_zeros() {
 
 #[test]
 fn a_deletion_with_longer_object_names_is_refused() {
-    form(|_| push(&["origin", ":main"])).in_sha256().is_refused("refs/heads/main", "delet");
+    form(|_| push(&["origin", ":main"])).in_sha256().is_refused("refs/heads/main", "a deletion");
 }
 
 #[test]

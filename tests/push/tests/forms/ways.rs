@@ -93,6 +93,7 @@ fn send_pack_leads_to_the_remotes_hook() {
     })
     .asked_of(&[Side::Server])
     .over(&[Transport::File, Transport::Ssh])
+    .git_exits_with(255)
     .is_refused("refs/heads/main", "no verdict");
 }
 
@@ -158,7 +159,12 @@ fn every_url_of_a_remote_is_asked_about() {
     over_each("two URLs", Format::Sha1, |world, remote| {
         let scene = Scene::new(world, remote, Side::Client);
         let second = Remote::new(world, "second", Transport::File, Format::Sha1).unwrap();
-        scene.work.done(&["push", "-q", &second.bare().display().to_string(), "main~1:main"]);
+        scene.work.done(&[
+            "push",
+            "-q",
+            &second.bare().display().to_string(),
+            "main~1:refs/heads/main",
+        ]);
         for url in [remote.url(), second.url()] {
             scene.work.done(&["remote", "set-url", "--add", "--push", "origin", &url]);
         }
