@@ -32,7 +32,7 @@ pub struct Moved {
     pub reference: String,
     /// What was decided.
     pub outcome: Outcome,
-    /// Who signed the verdict that allows it, a principal of allowed_signers.
+    /// Who signed the verdict that allows it, a principal of `allowed_signers`.
     pub signed_by: Option<String>,
     /// The commit that the verdict approves.
     pub to_sha: Option<String>,

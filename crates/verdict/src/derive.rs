@@ -89,7 +89,7 @@ pub fn derive(inputs: Inputs<'_>) -> Verdict {
     let holes = holes(inputs.changed, packets, inputs.policy);
     let mut because = holes.clone();
     because.extend(refusals);
-    because.extend(objections(&gates, &blockers));
+    because.extend(objections(gates, &blockers));
     let summary: Vec<&str> = inputs.answers.iter().map(|it| it.summary.trim()).collect();
     Verdict {
         schema: Schema::V1,
@@ -113,7 +113,7 @@ pub fn derive(inputs: Inputs<'_>) -> Verdict {
 impl Verdict {
     /// Why its own content forbids to call it APPROVED, whoever signed it: a sentence each.
     pub fn objections(&self) -> Vec<String> {
-        let mut all = objections(&self.gates, &self.blockers);
+        let mut all = objections(self.gates, &self.blockers);
         let mut seen = BTreeSet::new();
         for it in &self.manifest.paths {
             all.extend(hole(it, self.manifest.packets));
@@ -128,7 +128,7 @@ impl Verdict {
     }
 }
 
-fn objections(gates: &Gates, blockers: &[Finding]) -> Vec<String> {
+fn objections(gates: Gates, blockers: &[Finding]) -> Vec<String> {
     let failed = gates.failed().map(|gate| format!("the gate {} failed", gate.name()));
     let open = blockers.iter().filter(|it| it.waived.is_none());
     let open = open.map(|it| format!("blocker: {}", place(it, &it.title)));

@@ -231,7 +231,7 @@ pub struct Finding {
 #[derive(Clone, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Waived {
-    /// Who waived, a principal of allowed_signers.
+    /// Who waived, a principal of `allowed_signers`.
     pub by: String,
     /// Why.
     pub reason: String,
@@ -374,7 +374,7 @@ pub struct Digests {
     /// configs/llm.json and configs/models.json in force.
     #[schemars(regex(pattern = r"^[0-9a-f]{64}$"))]
     pub configuration: String,
-    /// configs/allowed_signers in force.
+    /// `configs/allowed_signers` in force.
     #[schemars(regex(pattern = r"^[0-9a-f]{64}$"))]
     pub signers: String,
 }

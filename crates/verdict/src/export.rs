@@ -19,7 +19,7 @@ pub const SIGNERS: &str = "allowed_signers";
 pub const README: &str = "README.txt";
 
 /// Writes an envelope apart into a folder: one signature file for each signature, and a README with
-/// the commands. `signers` are the bytes of allowed_signers as of `since`.
+/// the commands. `signers` are the bytes of `allowed_signers` as of `since`.
 ///
 /// # Errors
 /// Exit 69 when a file cannot be written.

@@ -52,7 +52,7 @@ pub struct RuleDigests {
     pub policy: String,
     /// configs/llm.json and configs/models.json.
     pub configuration: String,
-    /// configs/allowed_signers.
+    /// `configs/allowed_signers`.
     pub signers: String,
 }
 
@@ -67,7 +67,7 @@ pub struct InForce {
     pub models: Vec<u8>,
     /// configs/prompts/review.md.
     pub prompt: Vec<u8>,
-    /// configs/allowed_signers.
+    /// `configs/allowed_signers`.
     pub signers: Vec<u8>,
 }
 

@@ -15,6 +15,8 @@ pub mod notes;
 pub mod objects;
 pub mod policy;
 pub mod render;
+#[cfg(test)]
+mod sample;
 pub mod signers;
 pub mod statement;
 pub mod store;

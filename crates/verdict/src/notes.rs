@@ -3,9 +3,12 @@
 //! them.
 
 use gix::ObjectId;
+use gix::note::plumbing::State;
 use gix::objs::FindExt;
-use gix::refs::FullNameRef;
+use gix::refs::FullName;
+use gix::refs::transaction::{Change, LogChange, PreviousValue, RefEdit, RefLog};
 use ops_core::failure::{Exit, Failure, OrFail};
+use ops_core::host::Host;
 
 use crate::dsse;
 use crate::objects::Objects;
@@ -35,8 +38,7 @@ pub fn read_at(
     let tree = commit
         .ok_or_else(|| Failure::new(Exit::Unavailable, doing()).because("it is no commit"))?
         .tree;
-    let mut state =
-        gix::note::plumbing::State::new(tree, objects).or_fail(Exit::Unavailable, doing())?;
+    let mut state = State::new(tree, objects).or_fail(Exit::Unavailable, doing())?;
     let blob = state.get(&to, objects).or_fail(Exit::Unavailable, doing())?;
     let Some(blob) = blob else { return Ok(Vec::new()) };
     let mut bytes = Vec::new();
@@ -66,17 +68,19 @@ pub fn read(git: &gix::Repository, to: ObjectId) -> Result<Vec<Vec<u8>>, Failure
     read_at(&Objects::of(git), tip(git)?, to)
 }
 
-/// Notes a verdict on its commit, beside those that are there. One about the same range gives way.
-/// Needs a committer in the repository's configuration; [`gix::Repository::committer_or_set_fallback`]
-/// sets one.
+/// Notes a verdict on its commit, beside those that are there; one about the same range gives way.
+/// The objects are flushed before the reference names them. A reference that moved meanwhile is
+/// left alone.
 ///
 /// # Errors
-/// Exit 69 when it cannot be written, 65 when the verdict is about no commit.
-pub fn write(git: &gix::Repository, signed: &Signed) -> Result<(), Failure> {
+/// Exit 69 when it cannot be written or the reference moved, 65 when the verdict is about no commit.
+pub fn write(host: &Host, git: &gix::Repository, signed: &Signed) -> Result<(), Failure> {
     let range = signed.range();
     let doing = || format!("note the verdict about {}", range.to_sha);
     let to = ObjectId::from_hex(range.to_sha.as_bytes()).or_fail(Exit::Malformed, doing())?;
-    let mut kept: Vec<Vec<u8>> = read(git, to)?
+    let tip = tip(git)?;
+    let objects = Objects::of(git);
+    let mut kept: Vec<Vec<u8>> = read_at(&objects, tip, to)?
         .into_iter()
         .filter(|line| {
             !matches!(Signed::read(line), Ok(old) if old.range().since_sha == range.since_sha)
@@ -87,10 +91,55 @@ pub fn write(git: &gix::Repository, signed: &Signed) -> Result<(), Failure> {
     kept.dedup();
     let mut note = kept.join(&b'\n');
     note.push(b'\n');
-    let name: &FullNameRef = REFERENCE.try_into().or_fail(Exit::Internal, doing())?;
-    let notes = git.notes().or_fail(Exit::Unavailable, doing())?;
-    let mut notes = notes.with_commit_message("Notes added by review-gate\n");
-    notes.replace_at_ref(name, to, note).or_fail(Exit::Unavailable, doing())?;
+    let tree = match tip {
+        Some(tip) => objects.commit(tip)?.map(|it| it.tree),
+        None => None,
+    };
+    let tree = tree.unwrap_or_else(|| ObjectId::empty_tree(git.object_hash()));
+    let tree = note_in(git, tree, to, &note).or_fail(Exit::Unavailable, doing())?;
+    let seconds = host.now().as_second();
+    commit(host, git, tip, tree, seconds).or_fail(Exit::Unavailable, doing())
+}
+
+fn note_in(
+    git: &gix::Repository,
+    tree: ObjectId,
+    to: ObjectId,
+    note: &[u8],
+) -> gix::Result<ObjectId> {
+    let blob = git.write_blob(note)?.detach();
+    let mut state = State::new(tree, git)?;
+    Ok(state.replace(to, blob, git)?.tree)
+}
+
+/// Commits a tree of notes and lets the reference name it, if it still names `tip`.
+fn commit(
+    host: &Host,
+    git: &gix::Repository,
+    tip: Option<ObjectId>,
+    tree: ObjectId,
+    seconds: i64,
+) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    let name: FullName = REFERENCE.try_into()?;
+    let time = format!("{seconds} +0000");
+    let who = gix::actor::SignatureRef {
+        name: "review-gate".into(),
+        email: "review-gate@localhost".into(),
+        time: &time,
+    };
+    let commit = git.new_commit_as(who, who, "Notes added by review-gate\n", tree, tip)?;
+    host.sync_file_system(git.common_dir())?;
+    let expected = match tip {
+        Some(tip) => PreviousValue::MustExistAndMatch(tip.into()),
+        None => PreviousValue::MustNotExist,
+    };
+    let log = LogChange {
+        mode: RefLog::AndReference,
+        force_create_reflog: false,
+        message: "notes: added by review-gate".into(),
+    };
+    let change = Change::Update { log, expected, new: commit.id.into() };
+    git.edit_references_as([RefEdit { change, name, deref: false }], Some(who))?;
     Ok(())
 }
 

@@ -80,6 +80,7 @@ impl Settings for Policy {
         for (at, it) in self.exclude.iter().enumerate() {
             wrong.extend(bad_glob(&it.glob).map(|why| (format!("/exclude/{at}/glob"), why)));
         }
+        wrong.extend(self.out_of_range());
         let branch = format!("refs/heads/{}", self.protected_branch);
         if gix::refs::FullName::try_from(branch).is_err() {
             wrong.push(("/protectedBranch".into(), "the name of a branch".into()));
@@ -89,26 +90,52 @@ impl Settings for Policy {
 }
 
 impl Policy {
-    /// Reads review.yaml. Only a wrong one is held to its schema, to list everything that is wrong:
-    /// the types accept nothing that the schema refuses but for ranges, which are looked at.
+    /// Reads review.yaml. The types and [`Settings::check`] refuse what its schema does; compiling
+    /// that would cost a check more than all else, so it only lists what is wrong with a wrong one.
     ///
     /// # Errors
     /// Every violation, a line each.
     pub fn read(bytes: &[u8]) -> Result<Self, String> {
-        if bytes == Self::SHIPPED.as_bytes() {
-            return Self::typed(&config::yaml(Self::SHIPPED)?);
-        }
         if bytes.len() > LARGEST_POLICY {
             return Err(format!("it is larger than {LARGEST_POLICY} bytes"));
         }
         let text = std::str::from_utf8(bytes).map_err(|err| err.to_string())?;
         let document = config::yaml(text)?;
+        let wrong = match Self::typed(&document) {
+            Ok(policy) => return Ok(policy),
+            Err(wrong) => wrong,
+        };
         let found = config::validate(Self::FILE, Self::SCHEMA, &document);
         let found = found.map_err(|failure| failure.to_string())?;
-        if !found.is_empty() {
-            return Err(found.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"));
-        }
-        Self::typed(&document)
+        let listed = found.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
+        Err(if listed.is_empty() { wrong } else { listed })
+    }
+
+    /// What the schema's limits refuse.
+    fn out_of_range(&self) -> Vec<(String, String)> {
+        let letters = |text: &str| text.chars().count();
+        let exclude = self.exclude.iter().all(|it| {
+            (1..=300).contains(&letters(&it.glob)) && (1..=300).contains(&letters(&it.reason))
+        });
+        [
+            ("/protected", self.protected.len() <= 64, "64 patterns at most"),
+            (
+                "/protectedBranch",
+                (1..=200).contains(&letters(&self.protected_branch)),
+                "1 to 200 characters",
+            ),
+            ("/exclude", self.exclude.len() <= 64, "64 at most"),
+            ("/exclude", exclude, "1 to 300 characters"),
+            ("/maxBytes", (1000..=50_000_000).contains(&self.max_bytes), "1000 to 50000000"),
+            ("/maxTokens", (500..=2_000_000).contains(&self.max_tokens), "500 to 2000000"),
+            ("/gatePaths", self.gate_paths.len() <= 256, "256 patterns at most"),
+            ("/endpointHosts", self.endpoint_hosts.len() <= 16, "16 at most"),
+            ("/reviewerKinds", (1..=2).contains(&self.reviewer_kinds.len()), "1 or 2"),
+        ]
+        .into_iter()
+        .filter(|(_, is_fine, _)| !is_fine)
+        .map(|(at, _, why)| (at.to_owned(), why.to_owned()))
+        .collect()
     }
 
     fn typed(document: &serde_json::Value) -> Result<Self, String> {
@@ -212,5 +239,61 @@ mod tests {
         }
         assert!(Policy::read(b"\xff").is_err());
         assert!(Policy::read(&vec![b' '; LARGEST_POLICY + 1]).is_err());
+    }
+
+    /// The quick reading of a right policy and the schema's are one.
+    #[test]
+    fn the_types_refuse_what_the_schema_refuses() {
+        let good: serde_json::Value = config::yaml(Policy::SHIPPED).unwrap();
+        let list = |length: usize| serde_json::json!(vec!["x"; length]);
+        let rules = |length: usize| {
+            serde_json::json!(vec![serde_json::json!({"glob": "x", "reason": "y"}); length])
+        };
+        let long = |length: usize| serde_json::json!("x".repeat(length));
+        let rule = |glob: usize, reason: usize| serde_json::json!([{"glob": "x".repeat(glob), "reason": "x".repeat(reason)}]);
+        for (name, value, want) in [
+            ("maxBytes", 999.into(), false),
+            ("maxBytes", 1000.into(), true),
+            ("maxBytes", 50_000_000.into(), true),
+            ("maxBytes", 50_000_001.into(), false),
+            ("maxBytes", "1000".into(), false),
+            ("maxBytes", (-1).into(), false),
+            ("maxTokens", 499.into(), false),
+            ("maxTokens", 2_000_000.into(), true),
+            ("maxTokens", 2_000_001.into(), false),
+            ("protected", list(64), true),
+            ("protected", list(65), false),
+            ("gatePaths", list(256), true),
+            ("gatePaths", list(257), false),
+            ("endpointHosts", list(16), true),
+            ("endpointHosts", list(17), false),
+            ("exclude", rules(64), true),
+            ("exclude", rules(65), false),
+            ("exclude", rule(300, 300), true),
+            ("exclude", rule(301, 1), false),
+            ("exclude", rule(1, 301), false),
+            ("exclude", rule(0, 1), false),
+            ("exclude", rule(1, 0), false),
+            ("exclude", serde_json::json!([{"glob": "x"}]), false),
+            ("protectedBranch", long(200), true),
+            ("protectedBranch", long(201), false),
+            ("protectedBranch", long(0), false),
+            ("reviewerKinds", serde_json::json!([]), false),
+            ("reviewerKinds", serde_json::json!(["api", "api", "api"]), false),
+            ("reviewerKinds", serde_json::json!(["other"]), false),
+            ("binaries", "eat".into(), false),
+            ("more", 1.into(), false),
+        ] {
+            let mut it = good.clone();
+            it[name] = value;
+            let by_schema = config::validate(Policy::FILE, Policy::SCHEMA, &it).unwrap();
+            assert_eq!(by_schema.is_empty(), want, "{name}: {by_schema:?}");
+            assert_eq!(Policy::typed(&it).is_ok(), want, "{name}");
+        }
+        for name in good.as_object().unwrap().keys() {
+            let mut it = good.clone();
+            it.as_object_mut().unwrap().remove(name);
+            assert!(Policy::typed(&it).is_err(), "{name}");
+        }
     }
 }

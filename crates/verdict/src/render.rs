@@ -8,7 +8,7 @@ mod text;
 
 use std::io::{self, Write};
 
-use crate::document::{Finding, Severity, Source, Verdict};
+use crate::document::{Finding, Severity, Source, Verdict, Waived};
 
 /// How a verdict is written.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -107,19 +107,17 @@ fn rule_id(finding: &Finding) -> String {
 
 /// Title, detail and suggestion in one text.
 fn message(finding: &Finding) -> String {
-    let mut text = finding.title.trim().to_owned();
+    let mut parts = vec![finding.title.trim().to_owned()];
     for (lead, part) in [("", &finding.detail), ("Do: ", &finding.suggestion)] {
         if !part.trim().is_empty() {
-            text.push_str(&format!("\n{lead}{}", part.trim()));
+            parts.push(format!("{lead}{}", part.trim()));
         }
     }
     if let Some(waived) = &finding.waived {
-        text.push_str(&format!(
-            "\nWaived by {} until {}: {}",
-            waived.by, waived.expires_at, waived.reason
-        ));
+        let Waived { by, expires_at, reason } = waived;
+        parts.push(format!("Waived by {by} until {expires_at}: {reason}"));
     }
-    plain(&text)
+    plain(&parts.join("\n"))
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! allowed_signers, as `ssh-keygen -Y verify` reads it (ssh-keygen(1), ALLOWED SIGNERS).
+//! `allowed_signers`, as `ssh-keygen -Y verify` reads it (ssh-keygen(1), ALLOWED SIGNERS).
 //!
 //! Two things are read more narrowly, never more widely: a line with `cert-authority` never counts,
 //! and neither does one whose times do not end in `Z`, which mean another moment on each machine. A
@@ -8,7 +8,7 @@ use ops_core::time::Timestamp;
 use ssh_key::PublicKey;
 use ssh_key::public::KeyData;
 
-/// The largest allowed_signers that is read, bytes.
+/// The largest `allowed_signers` that is read, bytes.
 pub const LARGEST: usize = 1 << 20;
 
 /// Who may sign what, and when.
@@ -20,7 +20,7 @@ pub struct Signers {
     pub refused: Vec<(usize, String)>,
 }
 
-/// One line of allowed_signers.
+/// One line of `allowed_signers`.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Entry {
     /// Patterns of names, separated by commas.
@@ -48,7 +48,7 @@ impl Entry {
 }
 
 impl Signers {
-    /// Reads allowed_signers. Never fails: what cannot be read vouches for nobody.
+    /// Reads `allowed_signers`. Never fails: what cannot be read vouches for nobody.
     pub fn read(bytes: &[u8]) -> Self {
         let mut signers = Self::default();
         if bytes.len() > LARGEST {
@@ -86,14 +86,12 @@ fn entry(line: &str) -> Result<Option<Entry>, String> {
     if principals.is_empty() || rest.is_empty() {
         return Err("a name and a key are wanted".to_owned());
     }
-    let (key, options) = match public_key(rest) {
-        Some(key) => (key, Options::default()),
-        None => {
-            let end = options_end(rest)?;
-            let (options, key) = rest.split_at(end);
-            let key = public_key(key.trim_start_matches([' ', '\t']));
-            (key.ok_or("the key cannot be read")?, Options::read(options)?)
-        }
+    let (key, options) = if let Some(key) = public_key(rest) {
+        (key, Options::default())
+    } else {
+        let (options, key) = rest.split_at(options_end(rest)?);
+        let key = public_key(key.trim_start_matches([' ', '\t']));
+        (key.ok_or("the key cannot be read")?, Options::read(options)?)
     };
     if options.is_authority {
         return Err("cert-authority: certificates vouch for nobody here".to_owned());
@@ -227,7 +225,7 @@ fn moment(text: &str) -> Result<Timestamp, String> {
     format!("{year}-{month}-{day}T{hour}:{minute}:{second}Z").parse().map_err(|_| wrong())
 }
 
-/// OpenSSH's match_pattern_list: some pattern matches, and none that begins with `!` does.
+/// OpenSSH's `match_pattern_list`: some pattern matches, and none that begins with `!` does.
 pub(crate) fn is_listed(name: &str, list: &str) -> bool {
     let mut found = false;
     for pattern in list.split(',') {
@@ -240,7 +238,7 @@ pub(crate) fn is_listed(name: &str, list: &str) -> bool {
     found
 }
 
-/// OpenSSH's match_pattern: `*` is any text, `?` any one byte. In time of the two lengths' product.
+/// OpenSSH's `match_pattern`: `*` is any text, `?` any one byte. In time of the two lengths' product.
 fn is_match(name: &[u8], pattern: &[u8]) -> bool {
     let (mut at, mut rest) = (0, 0);
     let mut retry = None;

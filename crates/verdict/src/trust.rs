@@ -23,7 +23,7 @@ pub enum Distrust {
     Forged(String),
     /// Somebody trusted signed something else with this signature.
     Edited(String),
-    /// A good signature, by a key that allowed_signers does not have.
+    /// A good signature, by a key that `allowed_signers` does not have.
     UnknownSigner(String),
     /// A good signature of a known key for another purpose.
     WrongNamespace(String),
@@ -127,12 +127,12 @@ pub fn judge(signed: &Signed, expected: &Expected<'_>) -> Result<String, Vec<Dis
     let verdict = signed.verdict();
     let created = ops_core::time::parse(&verdict.meta.created_at).unwrap_or(Timestamp::MIN);
     let times = [created, expected.now];
-    let signer = signer(signed.envelope(), expected.signers, &times);
-    let mut reasons: Vec<Distrust> = signer.as_ref().err().cloned().into_iter().collect();
+    let by = signer(signed.envelope(), expected.signers, &times);
+    let mut reasons: Vec<Distrust> = by.as_ref().err().cloned().into_iter().collect();
     reasons.extend(other_commits(verdict, expected));
     reasons.extend(other_rules(verdict, expected));
     reasons.extend(not_approved(verdict));
-    match signer {
+    match by {
         Ok(who) if reasons.is_empty() => Ok(who),
         _ => Err(reasons),
     }
@@ -202,7 +202,7 @@ fn not_approved(verdict: &Verdict) -> Vec<Distrust> {
     reasons
 }
 
-/// Who signed an envelope: the first principal of the line of allowed_signers that allows it at
+/// Who signed an envelope: the first principal of the line of `allowed_signers` that allows it at
 /// each of these times.
 ///
 /// # Errors
@@ -271,7 +271,7 @@ fn one_signer(
     Err(nearest)
 }
 
-/// Why a line of allowed_signers does not allow a signature.
+/// Why a line of `allowed_signers` does not allow a signature.
 fn refusal(entry: &Entry, namespace: &str, times: &[Timestamp]) -> Option<Distrust> {
     let who = entry.principal();
     if !entry.allows_namespace(namespace) {
@@ -287,3 +287,7 @@ fn refusal(entry: &Entry, namespace: &str, times: &[Timestamp]) -> Option<Distru
         Some(Distrust::SignerExpired(format!("{who} until {}", told(before))))
     })
 }
+
+#[cfg(test)]
+#[path = "trust_tests.rs"]
+mod tests;

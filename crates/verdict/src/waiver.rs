@@ -48,7 +48,7 @@ pub struct Granted {
     pub fingerprint: String,
     /// Why.
     pub reason: String,
-    /// Who signed, a principal of allowed_signers.
+    /// Who signed, a principal of `allowed_signers`.
     pub by: String,
     /// When it ends.
     pub expires_at: Timestamp,

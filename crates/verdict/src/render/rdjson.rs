@@ -1,4 +1,4 @@
-//! rdjson, the Reviewdog Diagnostic Format: a DiagnosticResult.
+//! rdjson, the Reviewdog Diagnostic Format: a `DiagnosticResult`.
 //! <https://github.com/reviewdog/reviewdog/tree/master/proto/rdf>
 
 use std::io::{self, Write};
