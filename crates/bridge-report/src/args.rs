@@ -5,8 +5,7 @@ use clap::Parser;
 use ops_core::cli::{Command, Common, Context};
 use ops_core::failure::Failure;
 use ops_core::report::Report;
-
-use crate::period::Moment;
+use ops_core::time::Moment;
 
 const EXAMPLES: &str = "\
 Examples:

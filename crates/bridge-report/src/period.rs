@@ -1,48 +1,12 @@
 //! The time a report is about.
 
-use std::str::FromStr;
-
-use ops_core::time::{self, SignedDuration, Timestamp};
-
-/// A time on a command line.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Moment {
-    /// So long before now.
-    Ago(SignedDuration),
-    /// Then.
-    At(Timestamp),
-}
+use ops_core::time::{self, Moment, Timestamp};
 
 /// From a time to a time, both included.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) struct Period {
     pub(crate) since: Timestamp,
     pub(crate) until: Timestamp,
-}
-
-impl FromStr for Moment {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        ago(text).map(Self::Ago).map_or_else(|| time::parse(text).map(Self::At), Ok).map_err(|_| {
-            "neither a length of time (90s, 30m, 24h, 7d, 2w) nor a time (2025-08-09T06:24:51Z)"
-                .to_owned()
-        })
-    }
-}
-
-fn ago(text: &str) -> Option<SignedDuration> {
-    let (at, unit) = text.char_indices().next_back()?;
-    let seconds = match unit {
-        's' => 1,
-        'm' => 60,
-        'h' => 3600,
-        'd' => 86_400,
-        'w' => 604_800,
-        _ => return None,
-    };
-    let count: u32 = text.get(..at)?.parse().ok()?;
-    Some(SignedDuration::from_secs(i64::from(count) * seconds))
 }
 
 impl Period {
@@ -52,10 +16,7 @@ impl Period {
         until: Option<Moment>,
         now: Timestamp,
     ) -> Result<Self, String> {
-        let at = |moment: Moment| match moment {
-            Moment::Ago(length) => now.checked_sub(length).unwrap_or(Timestamp::MIN),
-            Moment::At(time) => time,
-        };
+        let at = |moment: Moment| moment.at(now);
         let (since, until) = (at(since), until.map_or(now, at));
         if since < until {
             return Ok(Self { since, until });
@@ -71,27 +32,9 @@ impl Period {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use ops_core::time::SignedDuration;
 
-    #[test]
-    fn lengths_and_times_are_read_and_nothing_else() {
-        for (text, seconds) in [
-            ("90s", 90),
-            ("30m", 1800),
-            ("24h", 86_400),
-            ("7d", 604_800),
-            ("2w", 1_209_600),
-            ("0s", 0),
-        ] {
-            assert_eq!(text.parse(), Ok(Moment::Ago(SignedDuration::from_secs(seconds))), "{text}");
-        }
-        let time = Timestamp::from_second(1_754_720_691).unwrap();
-        assert_eq!("2025-08-09T06:24:51Z".parse(), Ok(Moment::At(time)));
-        for text in ["", "h", "24", "-1h", "1y", "24 h", "1.5h", "99999999999w", "2025-08-09", "é"]
-        {
-            assert!(text.parse::<Moment>().is_err(), "{text}");
-        }
-    }
+    use super::*;
 
     #[test]
     fn a_period_ends_after_it_begins() {

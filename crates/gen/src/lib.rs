@@ -68,6 +68,8 @@ pub fn schemas() -> Vec<(&'static str, Schema)> {
         ("review.check.schema.json", schema_for!(review_check::CheckReport)),
         ("review.schema.json", schema_for!(verdict::Policy)),
         ("review.waiver.schema.json", schema_for!(verdict::waiver::Waiver)),
+        ("review_manifest.schema.json", schema_for!(review_bundle::Manifest)),
+        ("size_cap_meta.schema.json", schema_for!(review_bundle::SizeCapMeta)),
         ("run.schema.json", schema_for!(ops_core::record::Run)),
         ("verdict.schema.json", schema_for!(verdict::Verdict)),
     ]

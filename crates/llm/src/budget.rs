@@ -140,8 +140,7 @@ impl Ledger {
         self.db.busy_timeout(Duration::from_secs(10))?;
         // Closing would copy the log back and flush for every process that makes one call.
         self.db.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
-        let mode: String =
-            self.db.pragma_query_value(None, "journal_mode", |row| row.get(0))?;
+        let mode: String = self.db.pragma_query_value(None, "journal_mode", |row| row.get(0))?;
         if mode != "wal" {
             self.db.pragma_update(None, "journal_mode", "WAL")?;
         }
@@ -175,8 +174,7 @@ impl Ledger {
             return Ok(());
         }
         // It is only a matter of size: where somebody is writing, the next one does it.
-        let copied =
-            self.db.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(())).optional();
+        let copied = self.db.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(())).optional();
         self.doing("write", copied).map(drop)
     }
 
@@ -207,9 +205,8 @@ impl Ledger {
         self.db.execute_batch("PRAGMA synchronous = FULL")?;
         let tx = self.db.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let today = now.as_second().div_euclid(86_400);
-        let newest: Option<i64> = tx
-            .prepare_cached("SELECT MAX(day) FROM charges")?
-            .query_row([], |row| row.get(0))?;
+        let newest: Option<i64> =
+            tx.prepare_cached("SELECT MAX(day) FROM charges")?.query_row([], |row| row.get(0))?;
         let day = newest.map_or(today, |newest| newest.max(today));
         let mut scopes = vec![
             ("run", caps.run, sum(&tx, "run = ?1", account.run)?),

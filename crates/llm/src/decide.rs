@@ -3,6 +3,8 @@
 
 use std::time::Duration;
 
+use llm_wire::Class;
+
 /// How far an asking may go.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Rules {
@@ -36,22 +38,6 @@ pub enum State {
     Waiting,
     /// The fallback is being asked.
     Fallback,
-}
-
-/// How an error counts.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Class {
-    /// 429. `billing`: it is about money, and waiting does not help.
-    Quota {
-        /// About money.
-        billing: bool,
-    },
-    /// 500 to 504.
-    Server,
-    /// No answer, or none that is whole.
-    Network,
-    /// Everything else.
-    Lasting,
 }
 
 /// What happened.
@@ -106,10 +92,12 @@ pub fn next(state: State, event: Event, rules: &Rules) -> (State, Step) {
         (_, Event::Held) => (state, Step::Answer),
         (State::Start, Event::Asked) => (State::Primary(1), Step::AskPrimary),
         (State::Primary(tries), Event::Failed { class, retry_after, left }) => match class {
-            Class::Lasting => (state, Step::Fail),
+            Class::NonTransient(_) => (state, Step::Fail),
             // Waiting does not bring money.
-            Class::Quota { billing: true } => fall_back(state, left, rules),
-            Class::Quota { billing: false } | Class::Server | Class::Network => {
+            Class::TransientQuota { billing: true } => fall_back(state, left, rules),
+            Class::TransientQuota { billing: false }
+            | Class::TransientServer
+            | Class::TransientNetwork => {
                 let wait = retry_after.unwrap_or(rules.pause);
                 let fits = wait <= rules.longest_wait && left >= wait.saturating_add(LEAST_TIME);
                 if tries == 1 && fits {

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::settings::Provider;
 
-pub use choose::Chosen;
+pub(crate) use choose::{day, days_until};
 
 /// The models that are known.
 #[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
@@ -189,7 +189,7 @@ impl Models {
 }
 
 /// A name without the date (`-YYYY-MM-DD`) at its end.
-fn undated(name: &str) -> Option<&str> {
+pub(crate) fn undated(name: &str) -> Option<&str> {
     let at = name.len().checked_sub(11)?;
     let (front, date) = (name.get(..at)?, name.as_bytes().get(at..)?);
     let fits = date.iter().enumerate().all(|(at, byte)| match at {
@@ -240,7 +240,7 @@ impl config::Settings for Models {
                 "only for openai and mistral, and with structured json_schema".into(),
             );
             let date = row.shutdown.as_deref();
-            rule(date.is_none_or(|it| choose::day(it).is_some()), "shutdown", "a date".into());
+            rule(date.is_none_or(|it| day(it).is_some()), "shutdown", "a date".into());
             if let Some(next) = &row.successor {
                 rule(date.is_some(), "successor", "a shutdown date beside it".into());
                 let there = self.row(row.provider, next);
@@ -272,3 +272,6 @@ impl Models {
         true
     }
 }
+
+#[cfg(test)]
+mod tests;

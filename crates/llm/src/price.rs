@@ -2,13 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use crate::models::{Models, Row};
-use crate::money::Money;
-use crate::question::Usage;
-use crate::settings::{Pricing, Provider};
+use llm_wire::Usage;
 
-/// Tokens that an image counts for at most: sixteen tiles at gpt-4o-mini's rate, rounded up.
-pub(crate) const IMAGE_TOKENS: u64 = 100_000;
+use crate::models::{Models, Row, undated};
+use crate::money::Money;
+use crate::settings::{Pricing, Provider};
 
 /// The price of a model, picodollars per token.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -77,21 +75,27 @@ impl Price {
 
     /// The most that a call can cost that sends at most `input` tokens and gets at most `output`.
     pub fn at_most(&self, input: u64, output: u64) -> Money {
-        let cost = |rates: Rates| {
-            rates.dearest_input().times(input).plus(rates.output.times(output))
-        };
+        let cost =
+            |rates: Rates| rates.dearest_input().times(input).plus(rates.output.times(output));
         // Fewer tokens at the normal rates can cost more than the bound at long rates, where a
         // table is odd enough.
         cost(self.rates(input)).max(cost(self.normal))
     }
 
-    /// What a call with this usage cost. What is not said to be cached may have been written to a
-    /// cache.
+    /// What a call with this usage cost.
     pub fn actual(&self, usage: Usage) -> Money {
         let rates = self.rates(usage.input);
         let cached = usage.cached.min(usage.input);
-        let fresh = rates.input.max(rates.write).times(usage.input - cached);
-        fresh.plus(rates.cached.times(cached)).plus(rates.output.times(usage.output))
+        let written = usage.cache_write.min(usage.input - cached);
+        let fresh = usage.input - cached - written;
+        [
+            rates.input.times(fresh),
+            rates.cached.times(cached),
+            rates.write.times(written),
+            rates.output.times(usage.output),
+        ]
+        .into_iter()
+        .fold(Money::ZERO, Money::plus)
     }
 }
 
@@ -106,7 +110,8 @@ pub fn of(
         return Some(Price::free());
     }
     let row = models.replied(provider, model);
-    let named = pricing.get(model).or_else(|| pricing.get(row?.model.as_str()));
+    let names = [Some(model), undated(model), row.map(|row| row.model.as_str())];
+    let named = names.into_iter().flatten().find_map(|name| pricing.get(name));
     named.map(Price::from).or_else(|| row.map(Price::from))
 }
 

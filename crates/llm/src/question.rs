@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+pub use llm_wire::Usage;
 use ops_core::host::Host;
 use ops_core::time;
 use serde_json::Value;
@@ -57,8 +58,9 @@ pub struct Image {
 pub struct AnswerSchema {
     /// 1 to 64 of `[A-Za-z0-9_-]`.
     pub name: String,
-    /// A JSON Schema that strict structured output can take: all properties required, closed.
-    pub schema: Value,
+    /// The JSON text of a schema that strict structured output can take: all properties required,
+    /// closed. Models answer in the order of its properties.
+    pub text: String,
 }
 
 /// The review that several questions (packets, second opinion) belong to: one budget.
@@ -77,17 +79,6 @@ impl ReviewRun {
     pub fn id(&self) -> &str {
         &self.id
     }
-}
-
-/// Tokens that were billed.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub struct Usage {
-    /// Sent, cached ones included.
-    pub input: u64,
-    /// Sent, and cached there.
-    pub cached: u64,
-    /// Came back, hidden reasoning included.
-    pub output: u64,
 }
 
 /// An answer that holds: whole, not refused, and valid where a schema was asked for.

@@ -186,6 +186,7 @@ fn framed<C: Command>(command: &C, context: &Context) -> Exit {
         Err(failure) => failure.exit,
     };
     if let Some(record) = &mut record {
+        record.spent(outcome.as_ref().map_or(0.0, |report| report.spent_usd()));
         let error = outcome.as_ref().err().map(|failure| context.clean(&failure.to_string()));
         let code = command.code(exit);
         if let Err(err) = record.end(&context.host, status(&outcome), code, error) {

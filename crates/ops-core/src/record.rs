@@ -100,6 +100,11 @@ impl Open {
         self.run.steps.push(step);
     }
 
+    /// Notes money that was spent, US dollars; it is written with the final record.
+    pub fn spent(&mut self, usd: f64) {
+        self.run.cost_usd += usd;
+    }
+
     /// Writes the final record.
     ///
     /// # Errors

@@ -1,5 +1,7 @@
 //! Time as the contract writes it: RFC 3339 UTC with `Z`, stamps and run ids.
 
+use std::str::FromStr;
+
 use jiff::tz::TimeZone;
 pub use jiff::{SignedDuration, Timestamp};
 
@@ -35,9 +37,73 @@ pub fn run_id(time: Timestamp, random: [u8; 3]) -> String {
     format!("{}-{a:02x}{b:02x}{c:02x}", stamp(time))
 }
 
+/// A time on a command line.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Moment {
+    /// So long before now.
+    Ago(SignedDuration),
+    /// Then.
+    At(Timestamp),
+}
+
+impl FromStr for Moment {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        ago(text).map(Self::Ago).map_or_else(|| parse(text).map(Self::At), Ok).map_err(|_| {
+            "neither a length of time (90s, 30m, 24h, 7d, 2w) nor a time (2025-08-09T06:24:51Z)"
+                .to_owned()
+        })
+    }
+}
+
+fn ago(text: &str) -> Option<SignedDuration> {
+    let (at, unit) = text.char_indices().next_back()?;
+    let seconds = match unit {
+        's' => 1,
+        'm' => 60,
+        'h' => 3600,
+        'd' => 86_400,
+        'w' => 604_800,
+        _ => return None,
+    };
+    let count: u32 = text.get(..at)?.parse().ok()?;
+    Some(SignedDuration::from_secs(i64::from(count) * seconds))
+}
+
+impl Moment {
+    /// The time it means; what lies before all time is its beginning.
+    pub fn at(self, now: Timestamp) -> Timestamp {
+        match self {
+            Self::Ago(length) => now.checked_sub(length).unwrap_or(Timestamp::MIN),
+            Self::At(time) => time,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn lengths_and_times_are_read_and_nothing_else() {
+        for (text, seconds) in [
+            ("90s", 90),
+            ("30m", 1800),
+            ("24h", 86_400),
+            ("7d", 604_800),
+            ("2w", 1_209_600),
+            ("0s", 0),
+        ] {
+            assert_eq!(text.parse(), Ok(Moment::Ago(SignedDuration::from_secs(seconds))), "{text}");
+        }
+        let time = Timestamp::from_second(1_754_720_691).unwrap();
+        assert_eq!("2025-08-09T06:24:51Z".parse(), Ok(Moment::At(time)));
+        for text in ["", "h", "24", "-1h", "1y", "24 h", "1.5h", "99999999999w", "2025-08-09", "é"]
+        {
+            assert!(text.parse::<Moment>().is_err(), "{text}");
+        }
+    }
 
     #[test]
     fn only_utc_with_z_is_read() {

@@ -1,5 +1,6 @@
 //! Writes packets where a person finds them.
 
+use std::fmt::Write as _;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -137,12 +138,8 @@ fn readme(manifest: &Manifest) -> String {
             (part, _) => format!("{} (part {part})", it.path),
         });
         let parts: Vec<String> = parts.collect();
-        out.push_str(&format!(
-            "{} {} bytes\n  {}\n",
-            packet.file,
-            packet.bytes,
-            parts.join("\n  ")
-        ));
+        let (file, bytes, parts) = (&packet.file, packet.bytes, parts.join("\n  "));
+        writeln!(out, "{file} {bytes} bytes\n  {parts}").expect("a String takes everything");
     }
     out
 }

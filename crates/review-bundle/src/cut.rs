@@ -254,7 +254,7 @@ mod tests {
                 write_head(&mut out, &Hunk { old: span(next.0, old), new: span(next.1, new) });
                 next = (next.0 + old + 10, next.1 + new + 10);
                 for (sign, text, note) in lines {
-                    out.push_str(&format!("{sign}{text}\n"));
+                    out.extend([&sign, &*text, "\n"]);
                     out.push_str(if note < 20 { NO_END } else { "" });
                 }
             }

@@ -21,7 +21,9 @@ pub fn name(bytes: &[u8]) -> String {
     let inner = rest.trim_ascii_end();
     let tail = &rest[inner.len()..];
     let blanks = |out: &mut String, bytes: &[u8]| {
-        bytes.iter().for_each(|&byte| character(out, char::from(byte)));
+        for &byte in bytes {
+            character(out, char::from(byte));
+        }
     };
     blanks(&mut out, head);
     append(&mut out, inner, |_| false);

@@ -153,7 +153,7 @@ mod tests {
     #[test]
     fn files_without_likeness_are_all_removed_and_all_added() {
         let text = |name: &str, count: usize| -> String {
-            (0..count).map(|at| format!("{name} {at}\n")).collect()
+            (0..count).flat_map(|at| [name.to_owned(), format!(" {at}\n")]).collect()
         };
         let same = "same\n".repeat(10);
         let old = format!("{same}{}{same}", text("old", SEARCHED));

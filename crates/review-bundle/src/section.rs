@@ -22,6 +22,10 @@ pub struct Section<'a> {
     pub path: &'a [u8],
     /// What the bundle shows.
     pub text: &'a str,
+    /// The whole content before; empty where there is none, or it is too large to be read.
+    pub old: &'a [u8],
+    /// The whole content now.
+    pub new: &'a [u8],
     /// The lines of its hunks, unescaped, also where a policy keeps them out of `text`. The target
     /// of a symbolic link is one line.
     pub lines: &'a [Line<'a>],
@@ -38,11 +42,20 @@ pub(crate) enum Content {
     TooLarge(u64),
 }
 
+impl Content {
+    /// Returns the bytes that were read.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        if let Self::Read(bytes) = self { bytes } else { &[] }
+    }
+}
+
 /// A rendered section.
 pub(crate) struct Rendered<'a> {
     pub(crate) entry: Entry,
     pub(crate) text: String,
     pub(crate) lines: Vec<Line<'a>>,
+    pub(crate) old: &'a [u8],
+    pub(crate) new: &'a [u8],
 }
 
 /// One side of a change, looked at.
@@ -134,7 +147,8 @@ pub(crate) fn render<'a>(
     let text = text(&entry, [&old, &new], &found);
     entry.section_sha256 = hex(text.as_bytes());
     entry.section_bytes = text.len() as u64;
-    Rendered { entry, text, lines: found.into_iter().flat_map(|hunk| hunk.lines).collect() }
+    let lines = found.into_iter().flat_map(|hunk| hunk.lines).collect();
+    Rendered { entry, text, lines, old: old.content.bytes(), new: new.content.bytes() }
 }
 
 /// Returns a SHA-256 in hex.
@@ -214,7 +228,9 @@ fn text(entry: &Entry, [old, new]: [&Seen<'_>; 2], hunks: &[Hunk<'_>]) -> String
                 .expect("a String takes everything");
         }
     }
-    hunks.iter().for_each(|hunk| write_hunk(&mut out, hunk));
+    for hunk in hunks {
+        write_hunk(&mut out, hunk);
+    }
     out
 }
 

@@ -14,7 +14,7 @@ use crate::observe::{Range, Repository};
 /// file system allows.
 const DEEPEST: usize = 1024;
 
-/// The longest path, bytes: Linux's PATH_MAX. Nothing can check out a longer one.
+/// The longest path, bytes: Linux's `PATH_MAX`. Nothing can check out a longer one.
 const LONGEST: usize = 4096;
 
 /// A path that is not the same in both trees.

@@ -14,7 +14,7 @@ use crate::git::Git;
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct File {
     /// Relative to the top of the work tree.
-    pub path: &'static str,
+    pub path: String,
     /// Whether its owner may run it.
     pub executable: bool,
     /// Its content.
@@ -96,8 +96,8 @@ impl<'a> Checkout<'a> {
             return Ok(Some("changes are staged: commit or unstage them first".to_owned()));
         }
         for file in files {
-            let before = self.file_at(head, file.path)?;
-            let there = self.host.look(&self.top.join(file.path));
+            let before = self.file_at(head, &file.path)?;
+            let there = self.host.look(&self.top.join(&file.path));
             let doing = || format!("look at {}", file.path);
             let there = match there.or_fail(Exit::Unavailable, doing())? {
                 None => None,
@@ -105,7 +105,7 @@ impl<'a> Checkout<'a> {
                     return Ok(Some(format!("{} is no regular file", file.path)));
                 }
                 Some(_) => {
-                    let bytes = self.host.read_plain(&self.top.join(file.path), 4 << 20);
+                    let bytes = self.host.read_plain(&self.top.join(&file.path), 4 << 20);
                     Some(bytes.or_fail(Exit::Unavailable, doing())?.1)
                 }
             };
@@ -176,7 +176,7 @@ impl<'a> Checkout<'a> {
             let entry = format!("{},{head},{}", file.mode(), file.path);
             self.git.said(["update-index", "--add", "--cacheinfo", &entry])?;
         }
-        let paths = files.iter().map(|file| file.path);
+        let paths = files.iter().map(|file| file.path.as_str());
         self.git.said(["checkout-index", "-f", "-u", "--"].into_iter().chain(paths)).map(drop)
     }
 

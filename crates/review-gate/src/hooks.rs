@@ -98,9 +98,9 @@ pub fn install(host: &Host, folder: &Path) -> Result<Outcome, Failure> {
     match host.look(&hook).or_fail(Exit::Unavailable, format!("look at {}", hook.display()))? {
         None => {
             put(host, &hook, PRE_PUSH)?;
-            outcome = outcome
-                .did(format!("wrote {FOLDER}/pre-push"))
-                .then(format!("git add {FOLDER}/pre-push and commit it, so that other clones have it"));
+            outcome = outcome.did(format!("wrote {FOLDER}/pre-push")).then(format!(
+                "git add {FOLDER}/pre-push and commit it, so that other clones have it"
+            ));
         }
         Some(_) => match file_problem(host, &hook, PRE_PUSH) {
             None => {}
@@ -140,7 +140,13 @@ fn prove(checkout: &Checkout<'_>, outcome: Outcome) -> Result<Outcome, Failure> 
     let format = checkout.git.said(["rev-parse", "--show-object-format"])?;
     let format = format!("--object-format={}", String::from_utf8_lossy(&format));
     let made = Git::new(checkout.host, scratch.path());
-    made.said(["init".as_ref(), "--quiet".as_ref(), "--bare".as_ref(), format.as_ref(), bare.as_os_str()])?;
+    made.said([
+        "init".as_ref(),
+        "--quiet".as_ref(),
+        "--bare".as_ref(),
+        format.as_ref(),
+        bare.as_os_str(),
+    ])?;
     let mut push = checkout.git.plain(["push", "--dry-run", "--quiet"]);
     push.args.extend([bare.into_os_string(), head.into()]);
     let done = checkout.git.run(&push)?;
@@ -148,12 +154,7 @@ fn prove(checkout: &Checkout<'_>, outcome: Outcome) -> Result<Outcome, Failure> 
 }
 
 /// Whether the hook said no to the probe.
-fn fired(
-    done: &ops_core::host::Finished,
-    probe: &str,
-    call: &str,
-    outcome: Outcome,
-) -> Outcome {
+fn fired(done: &ops_core::host::Finished, probe: &str, call: &str, outcome: Outcome) -> Outcome {
     let told = String::from_utf8_lossy(&done.stderr).into_owned();
     if !done.success() && told.contains(probe) && told.contains("review-gate") {
         outcome.did(format!("seen: {call} runs the hook, and it refused {probe}"))
@@ -206,7 +207,8 @@ pub fn install_on_server(host: &Host, bare: &Path) -> Result<Outcome, Failure> {
     }
     let folder = git.path(&["--git-path", "hooks"])?;
     let hook = folder.join("pre-receive");
-    let there = host.look(&hook).or_fail(Exit::Unavailable, format!("look at {}", hook.display()))?;
+    let there =
+        host.look(&hook).or_fail(Exit::Unavailable, format!("look at {}", hook.display()))?;
     let outcome = match there.and_then(|_| file_problem(host, &hook, PRE_RECEIVE)) {
         Some(problem) if !problem.contains("not executable") => {
             return Ok(outcome.but(problem).then(format!(

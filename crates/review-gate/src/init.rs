@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use ops_core::cli::Context;
+use ops_core::config::Settings as _;
 use ops_core::failure::{Exit, Failure, OrFail};
 use ssh_key::{Algorithm, PublicKey};
 
@@ -21,11 +22,7 @@ pub const SIGNERS: &str = "configs/allowed_signers";
 pub const POLICY: &str = "configs/review.yaml";
 
 /// What allowed_signers says before the first line.
-const ABOUT: &str = "\
-# Whose verdicts and waivers count here; nobody's while there is no line. A line:
-# name namespaces=\"aiops-verdict,aiops-waiver\" ssh-ed25519 AAAA...
-# Changes count from the commit that the current signers approved.
-";
+const ABOUT: &str = include_str!("../../../configs/allowed_signers");
 
 /// Makes the commit.
 ///
@@ -55,16 +52,17 @@ pub fn init(context: &Context, args: &InitArgs, folder: &Path) -> Result<Outcome
             ));
         }
     }
-    let text = |path, text: &str| File { path, executable: false, bytes: text.into() };
+    let text =
+        |path: &str, text: &str| File { path: path.into(), executable: false, bytes: text.into() };
     let mut files = vec![text(BASELINE, &format!("{baseline}\n"))];
-    for (path, content) in [(SIGNERS, signers.as_str()), (POLICY, verdict::policy::SHIPPED)] {
+    for (path, content) in [(SIGNERS, signers.as_str()), (POLICY, verdict::Policy::SHIPPED)] {
         if checkout.file_at(&head, path)?.is_none() {
             files.push(text(path, content));
         }
     }
     let hook = ".githooks/pre-push";
     if checkout.file_at(&head, hook)?.is_none() {
-        files.push(File { path: hook, executable: true, bytes: hooks::PRE_PUSH.into() });
+        files.push(File { path: hook.into(), executable: true, bytes: hooks::PRE_PUSH.into() });
     }
     if let Some(why) = checkout.in_the_way(&head, &files)? {
         return Ok(outcome.but(why));
@@ -80,7 +78,7 @@ pub fn init(context: &Context, args: &InitArgs, folder: &Path) -> Result<Outcome
 }
 
 fn message(baseline: &str, files: &[File]) -> String {
-    let files: Vec<&str> = files.iter().map(|file| file.path).collect();
+    let files: Vec<&str> = files.iter().map(|file| file.path.as_str()).collect();
     format!(
         "review-gate: begin at {baseline:.12}\n\nWhat is reviewed from here on starts at this commit. Adds {}.",
         files.join(", ")
@@ -103,8 +101,10 @@ fn signer(context: &Context, args: &InitArgs) -> Result<Option<String>, Failure>
         },
     };
     if key.algorithm() != Algorithm::Ed25519 {
-        return Err(Failure::new(Exit::Malformed, "use that public key")
-            .because(format!("it is {}, and verdicts are signed with ssh-ed25519", key.algorithm())));
+        return Err(Failure::new(Exit::Malformed, "use that public key").because(format!(
+            "it is {}, and verdicts are signed with ssh-ed25519",
+            key.algorithm()
+        )));
     }
     let name: String = key.comment().chars().filter(|it| it.is_ascii_graphic()).collect();
     let name = name.trim_start_matches('#').replace(['"', ',', '*', '?', '!'], "-");

@@ -75,9 +75,12 @@ pub fn fence(data: &str, mut random: impl FnMut() -> [u8; 16]) -> String {
 }
 
 /// The data as the model gets it: one JSON string between two lines of the fence.
-pub fn data(text: &str, packet: u32, packets: u32, fence: &str) -> String {
+pub fn data(text: &str, packet: usize, packets: usize, fence: &str) -> String {
     let of = if packets > 1 { format!("packet {packet} of {packets}") } else { "all of it".into() };
-    format!("The change ({of}) as one JSON string between two lines {fence}:\n{fence}\n{}\n{fence}", string(text))
+    format!(
+        "The change ({of}) as one JSON string between two lines {fence}:\n{fence}\n{}\n{fence}",
+        string(text)
+    )
 }
 
 /// A text as a JSON string in one line, in which no character can pass for something else.

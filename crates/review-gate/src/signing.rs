@@ -1,7 +1,6 @@
 //! The key that signs verdicts and waivers: the secret `verdict_signing_key`.
 
 use ops_core::cli::Context;
-use ops_core::config;
 use ops_core::failure::{Exit, Failure};
 use secrets::{Registry, Resolver, Secret};
 use ssh_key::PrivateKey;
@@ -14,13 +13,15 @@ pub const NAME: &str = "verdict_signing_key";
 /// # Errors
 /// Exit 77 when it is there but must not be used, 78 when the registry does not know it.
 pub fn secret(context: &Context, name: &str) -> Result<Option<Secret>, Failure> {
-    let registry: Registry = config::load(&context.host, &context.configs)?;
+    let registry = Registry::load(context)?;
     let folder = secrets::folder(&context.host, None);
+    let keychain = keychain::platform(&context.host);
     let resolver = Resolver::new(&context.host, &registry, folder);
-    let key = registry.get(name).ok_or_else(|| {
-        Failure::new(Exit::Config, format!("find the secret {name}: keys.yaml does not list it"))
-    })?;
-    let found = resolver.find(key)?;
+    let resolver = match &keychain {
+        Some(keychain) => resolver.with_keychain(&registry, keychain.as_ref()),
+        None => resolver,
+    };
+    let found = resolver.find(registry.key(name)?)?;
     if let Some(found) = &found {
         context.learn_secret(found.expose());
     }

@@ -7,9 +7,11 @@ use ops_core::cli::Context;
 use ops_core::failure::{Exit, Failure, OrFail};
 use ops_core::host::Kind;
 
+use review_bundle::Repository;
+
 use crate::commit::Checkout;
 use crate::documents::Outcome;
-use crate::hooks;
+use crate::{approval, hooks};
 
 /// Folders in which nothing may go round the hooks.
 const GUARDED: [&str; 2] = ["ops", ".githooks"];
@@ -45,7 +47,24 @@ pub fn look(context: &Context, folder: &Path) -> Result<Outcome, Failure> {
     if !outcome.ok {
         outcome = outcome.then("review-gate install-hooks");
     }
+    if context.host.env("CHECK_VERDICT").is_some_and(|it| it == "1") {
+        outcome = verdict(context, folder, outcome)?;
+    }
     Ok(outcome)
+}
+
+/// Demands that HEAD, or what it advances the baseline to, is approved.
+fn verdict(context: &Context, folder: &Path, outcome: Outcome) -> Result<Outcome, Failure> {
+    let repository = Repository::discover(folder)?;
+    let head = repository.commit("HEAD")?;
+    let to = approval::advanced(&repository, head)?.unwrap_or(head);
+    Ok(match approval::of(&context.host, &repository, to)? {
+        Ok((_, who)) => outcome.did(format!("{to} is approved, signed by {who}")),
+        Err(reasons) => {
+            let told = reasons.into_iter().fold(outcome, |outcome, why| outcome.but(why));
+            told.then("review-gate run --gate, or fetch refs/notes/aiops-verdicts")
+        }
+    })
 }
 
 /// Every file of the guarded folders, as HEAD has it and as the work tree has it where they differ.
@@ -61,7 +80,10 @@ fn guarded(checkout: &Checkout<'_>) -> Result<Vec<Looked>, Failure> {
         let Some((about, name)) = entry.split_once('\t') else { continue };
         let words: Vec<&str> = about.split(' ').collect();
         let &[mode, "blob", blob] = words.as_slice() else {
-            all.push((name.to_owned(), Err("it is no file: a submodule is not looked into".into())));
+            all.push((
+                name.to_owned(),
+                Err("it is no file: a submodule is not looked into".into()),
+            ));
             continue;
         };
         if mode == "120000" {

@@ -9,8 +9,9 @@
 
 mod behaviour;
 mod http;
+mod kajabi;
+pub mod llm;
 mod ntfy;
-mod providers;
 mod pushover;
 mod server;
 mod twilio;
@@ -18,8 +19,9 @@ mod webhook;
 
 pub use behaviour::{Behaviour, How};
 pub use http::{Received, Reply};
+pub use kajabi::Kajabi;
+pub use llm::{Mistral, Moonshot, Ollama, OpenAi};
 pub use ntfy::Ntfy;
-pub use providers::{Kajabi, Mistral, Moonshot, OpenAi};
 pub use pushover::{Pushover, Receipt};
 pub use server::Fake;
 pub use twilio::{Sms, Twilio};

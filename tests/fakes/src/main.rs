@@ -27,9 +27,9 @@ fn main() -> ExitCode {
         }
         "ntfy" => serve(Ntfy::default(), port, "topic=any"),
         "webhook" => serve(Webhook::default(), port, "path=any"),
-        "openai" => serve(OpenAi { key: key() }, port, "key=example-key"),
-        "mistral" => serve(Mistral { key: key() }, port, "key=example-key"),
-        "moonshot" => serve(Moonshot { key: key() }, port, "key=example-key"),
+        "openai" => serve(OpenAi::new(key()), port, "key=example-key"),
+        "mistral" => serve(Mistral::new(key()), port, "key=example-key"),
+        "moonshot" => serve(Moonshot::new(key()), port, "key=example-key"),
         "kajabi" => {
             let it = Kajabi { client_id: key(), client_secret: key(), tokens: 0 };
             serve(it, port, "client_id=example-key client_secret=example-key")

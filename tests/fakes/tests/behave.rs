@@ -333,9 +333,9 @@ fn providers_tell_good_keys_from_bad_ones() {
         assert_eq!(answered(call(Request::get(&at, "/v1/models"))).0, 401);
     }
     let key = "good".to_owned();
-    models(OpenAi { key: key.clone() }, "/error/code", "invalid_api_key");
-    models(Mistral { key: key.clone() }, "/detail", "Unauthorized");
-    models(Moonshot { key }, "/error/type", "invalid_authentication_error");
+    models(OpenAi::new(key.as_str()), "/error/code", "invalid_api_key");
+    models(Mistral::new(key.as_str()), "/detail", "Unauthorized");
+    models(Moonshot::new(key), "/error/type", "invalid_authentication_error");
 
     let kajabi = Kajabi { client_id: "id".into(), client_secret: "good".into(), tokens: 0 };
     let fake = Fake::start(kajabi);

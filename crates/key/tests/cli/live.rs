@@ -27,7 +27,7 @@ fn verdict(machine: &Machine, name: &str, code: i32) -> String {
 
 #[test]
 fn a_bearer_key_passes_fails_or_is_not_judged() {
-    let fake = Fake::start(OpenAi { key: KEY.into() });
+    let fake = Fake::start(OpenAi::new(KEY));
     let machine = asks("https://api.openai.com", &fake);
     assert_eq!(verdict(&machine, "openai_api_key", 77), "missing");
     machine.put("secrets/openai_api_key", KEY, 0o644);
@@ -54,7 +54,7 @@ fn a_bearer_key_passes_fails_or_is_not_judged() {
 
 #[test]
 fn a_service_that_hangs_is_given_up_in_time() {
-    let fake = Fake::start(OpenAi { key: KEY.into() });
+    let fake = Fake::start(OpenAi::new(KEY));
     fake.otherwise(How::Hang);
     let machine = asks("https://api.openai.com", &fake);
     machine.put("secrets/openai_api_key", KEY, 0o600);

@@ -109,3 +109,6 @@ impl config::Settings for Settings {
         wrong
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::fs::{DirBuilder, File, OpenOptions};
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
@@ -42,6 +42,27 @@ impl Host {
         let added = file.write_all(line).and_then(|()| file.sync_all());
         added.inspect_err(|_| drop(file.set_len(whole)))?;
         if is_new { sync_folder(path) } else { Ok(()) }
+    }
+
+    /// Adds a line, newline included, to the end of a file in one write, so that those of several
+    /// processes do not mix. Not flushed: for what is a copy of something durable, or can be missed.
+    /// A last line that a crash left unfinished is ended first, and stays for its reader to skip.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn add_line(&self, path: &Path, line: &[u8], mode: u32) -> io::Result<()> {
+        use std::io::Seek;
+        let options = OpenOptions::new().read(true).append(true).create(true).mode(mode).to_owned();
+        let mut file = open_plain(path, &options)?;
+        let mut last = [b'\n'];
+        if file.metadata()?.len() > 0 {
+            file.seek(io::SeekFrom::End(-1))?;
+            file.read_exact(&mut last)?;
+        }
+        if last == [b'\n'] {
+            return file.write_all(line);
+        }
+        file.write_all(&[b"\n", line].concat())
     }
 
     /// Replaces a file so that after a crash it is whole, old or new, and durable on return:

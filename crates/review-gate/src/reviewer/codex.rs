@@ -12,6 +12,7 @@ use ops_core::failure::{Exit, Failure, OrFail};
 use ops_core::host::{Ending, Exec};
 use secrets::Secret;
 use serde_json::Value;
+use verdict::answer::{ANSWER_SCHEMA, Answer};
 
 use crate::git::why;
 
@@ -38,8 +39,6 @@ pub struct Codex<'a> {
 pub struct Ask<'a> {
     /// The whole prompt.
     pub prompt: &'a str,
-    /// What the answer must be.
-    pub schema: &'a Value,
     /// The model.
     pub model: &'a Choice,
     /// Where the model is: the configuration's address, never the user's.
@@ -99,11 +98,10 @@ impl<'a> Codex<'a> {
     ///
     /// # Errors
     /// Exit 69 when there is no answer that holds.
-    pub fn ask(&self, ask: &Ask<'_>) -> Result<(Value, Usage), Failure> {
+    pub fn ask(&self, ask: &Ask<'_>) -> Result<(Answer, Usage), Failure> {
         let host = &self.context.host;
         let schema = self.scratch.path().join("schema.json");
-        let text = crate::answer::schema_text();
-        host.replace_file(&schema, text.as_bytes(), 0o600)
+        host.replace_file(&schema, ANSWER_SCHEMA.as_bytes(), 0o600)
             .or_fail(Exit::Unavailable, "write the schema for codex")?;
         let mut exec = self.exec(arguments(&schema, &self.work(), ask));
         exec.env.insert(KEY.into(), ask.key.expose().into());
@@ -125,17 +123,34 @@ impl<'a> Codex<'a> {
             return Err(refuse(told.failed.unwrap_or_else(|| why(&said))));
         }
         let answer = told.answer.ok_or_else(|| refuse("it ended without an answer".into()))?;
-        let value = crate::answer::strict(&answer).map_err(&refuse)?;
-        let violations = ops_core::config::validate("the answer", &text, &value)?;
-        if let Some(first) = violations.first() {
-            return Err(refuse(first.to_string()));
-        }
-        Ok((value, told.usage))
+        let answer = Answer::read(answer.as_bytes()).map_err(&refuse)?;
+        Ok((answer, told.usage))
     }
 }
 
 /// The variable that carries the key, to this one child.
 const KEY: &str = "CODEX_API_KEY";
+
+/// What a reviewer has no use for: running commands, looking at files, the network, other agents. A
+/// version that does not know one of these ignores it; one that uses another is found out by what it
+/// reports.
+const OFF: &[&str] = &[
+    "apps",
+    "browser_use",
+    "collaboration_modes",
+    "computer_use",
+    "goals",
+    "hooks",
+    "image_generation",
+    "multi_agent",
+    "plugins",
+    "shell_tool",
+    "skill_search",
+    "sleep_tool",
+    "tool_suggest",
+    "unified_exec",
+    "view_image",
+];
 
 /// A provider of our own making: the configured address, no repetition, no sockets.
 fn arguments(schema: &Path, work: &Path, ask: &Ask<'_>) -> Vec<std::ffi::OsString> {
@@ -144,15 +159,32 @@ fn arguments(schema: &Path, work: &Path, ask: &Ask<'_>) -> Vec<std::ffi::OsStrin
         "model_providers.aiops={{name=\"aiops\",base_url={base},env_key=\"{KEY}\",wire_api=\"responses\",request_max_retries=0,stream_max_retries=0}}"
     );
     let mut words: Vec<std::ffi::OsString> = [
-        "exec", "--json", "--color", "never", "-s", "read-only", "--ephemeral",
-        "--ignore-user-config", "--ignore-rules", "--skip-git-repo-check",
-        "-c", "model_provider=\"aiops\"", "-c", &provider,
-        "-c", "shell_environment_policy.inherit=\"none\"",
-        "-c", "web_search=\"disabled\"",
-        "-m", &ask.model.model, "--output-schema",
+        "exec",
+        "--json",
+        "--color",
+        "never",
+        "-s",
+        "read-only",
+        "--ephemeral",
+        "--ignore-user-config",
+        "--ignore-rules",
+        "--skip-git-repo-check",
+        "-c",
+        "model_provider=\"aiops\"",
+        "-c",
+        &provider,
+        "-c",
+        "shell_environment_policy.inherit=\"none\"",
+        "-c",
+        "web_search=\"disabled\"",
+        "-m",
+        &ask.model.model,
     ]
     .map(Into::into)
     .to_vec();
-    words.extend([schema.into(), "-C".into(), work.into(), "-".into()]);
+    for feature in OFF {
+        words.extend(["-c".into(), format!("features.{feature}=false").into()]);
+    }
+    words.extend(["--output-schema".into(), schema.into(), "-C".into(), work.into(), "-".into()]);
     words
 }

@@ -42,6 +42,8 @@ pub fn read(lines: &[u8]) -> Result<Told, String> {
             "turn.completed" => {
                 told.usage.input = told.usage.input.saturating_add(count("input_tokens"));
                 told.usage.cached = told.usage.cached.saturating_add(count("cached_input_tokens"));
+                let written = count("cache_write_input_tokens");
+                told.usage.cache_write = told.usage.cache_write.saturating_add(written);
                 told.usage.output = told.usage.output.saturating_add(count("output_tokens"));
             }
             "turn.failed" => {
@@ -74,10 +76,10 @@ mod tests {
 {"type":"item.completed","item":{"type":"agent_message","text":"first"}}
 {"type":"error","message":"Reconnecting... 2/5"}
 {"type":"item.completed","item":{"type":"agent_message","text":"{\"ok\":true}"}}
-{"type":"turn.completed","usage":{"input_tokens":11,"cached_input_tokens":3,"output_tokens":5}}"#;
+{"type":"turn.completed","usage":{"input_tokens":11,"cached_input_tokens":3,"cache_write_input_tokens":2,"output_tokens":5}}"#;
         let told = told(rest).unwrap();
         assert_eq!(told.answer.as_deref(), Some("{\"ok\":true}"));
-        assert_eq!(told.usage, Usage { input: 11, cached: 3, output: 5 });
+        assert_eq!(told.usage, Usage { input: 11, cached: 3, cache_write: 2, output: 5 });
     }
 
     #[test]

@@ -1,0 +1,459 @@
+//! One call: estimated, reserved, made, judged, settled and written down.
+
+use std::time::{Duration, SystemTime};
+
+use llm_tokens::estimate;
+use llm_wire::{Ask, Class, End, Fault, Image, Received, Reply, Schema, Usage, Why, read, write};
+use ops_core::failure::Failure;
+use ops_core::time;
+use outbound::{Cause, Outcome, Request};
+use serde_json::Value;
+
+use super::{Asking, LARGEST_ANSWER, Router, Target, seconds};
+use crate::answer_form::Form;
+use crate::budget::{Account, Caps, Ledger, Reservation};
+use crate::decide::Event;
+use crate::money::Money;
+use crate::price;
+use crate::question::{Answer, AnswerSchema, Question};
+use crate::settings::Purpose;
+use crate::telemetry::{self, Line};
+
+/// Tokens of an answer where nobody says how many.
+const USUAL_OUTPUT: u64 = 2048;
+
+/// Whom a call goes to.
+pub(super) struct Attempt<'a> {
+    pub(super) target: &'a Target,
+    pub(super) is_fallback: bool,
+}
+
+/// How a call ended.
+pub(super) enum Ended {
+    /// With an answer that holds.
+    Held(Box<Answer>),
+    /// Without.
+    Not(Event),
+}
+
+/// A call that failed or was not made.
+#[derive(Clone, Debug)]
+pub(super) struct Failed {
+    /// As telemetry names it: `non_transient`, `refused`.
+    pub(super) outcome: &'static str,
+    /// The same more closely: `truncated`, `over_budget`.
+    pub(super) name: &'static str,
+    /// What happened, redacted.
+    pub(super) told: String,
+    /// What an operator can do.
+    pub(super) hint: Option<&'static str>,
+    /// What there is of an answer that does not hold, redacted.
+    pub(super) text: String,
+    /// Whether nothing was sent because a budget has no room.
+    pub(super) is_over_budget: bool,
+}
+
+impl Failed {
+    /// Nobody was asked.
+    pub(super) fn not_asked(told: String) -> Self {
+        Self {
+            outcome: "refused",
+            name: "not_ready",
+            told,
+            hint: None,
+            text: String::new(),
+            is_over_budget: false,
+        }
+    }
+}
+
+/// What a call was worth.
+struct Booked {
+    actual: Option<Money>,
+    booked: Money,
+}
+
+impl Router<'_> {
+    /// The form of a schema, made once.
+    pub(super) fn form(&mut self, schema: &AnswerSchema) -> Result<usize, Failure> {
+        if let Some(at) = self.forms.iter().position(|form| form.is_of(schema)) {
+            return Ok(at);
+        }
+        self.forms.push(Form::new(schema)?);
+        Ok(self.forms.len() - 1)
+    }
+
+    /// Makes one call, if it may be made.
+    ///
+    /// # Errors
+    /// When the ledger or the telemetry cannot be written: no money is spent unseen.
+    pub(super) fn call(
+        &mut self,
+        asking: &mut Asking<'_>,
+        attempt: &Attempt<'_>,
+    ) -> Result<Ended, Failure> {
+        let Attempt { target, is_fallback } = *attempt;
+        let row = &target.row;
+        let question = asking.question;
+        let mut ask = Ask {
+            model: row.model(),
+            system: question.system.first,
+            user: question.user,
+            closing: Some(question.system.last).filter(|text| !text.is_empty()),
+            image: question.image.map(|it| Image { mime: &it.mime, bytes: &it.bytes }),
+            input_tokens: 0,
+            max_output_tokens: self.output_cap(&question, target),
+            temperature: self.temperature(&question),
+            schema: question.schema.map(|it| Schema { name: &it.name, text: &it.text }),
+            seed: Some(0).filter(|_| question.purpose == Purpose::Review),
+        };
+        ask.input_tokens = estimate(row.tokenizer, &ask).tokens;
+        let worst = target.price.map(|it| it.at_most(ask.input_tokens, ask.max_output_tokens));
+        let mut line = self.line(asking, target, is_fallback, worst);
+        let wire = match write(&ask) {
+            Ok(wire) => wire,
+            Err(why) => {
+                let failed = Failed { name: "unaskable", ..Failed::not_asked(why.to_string()) };
+                return self.refused(asking, line, failed, is_fallback);
+            }
+        };
+        let reservation = match self.reserve(asking, worst)? {
+            Ok(reservation) => reservation,
+            Err(told) => {
+                let failed = Failed {
+                    name: "over_budget",
+                    is_over_budget: true,
+                    hint: Some("llm cost shows where it went; budgets are in configs/llm.json"),
+                    ..Failed::not_asked(told)
+                };
+                return self.refused(asking, line, failed, is_fallback);
+            }
+        };
+        asking.failures.was_sent = true;
+        let began = self.context.host.ticks();
+        let result = self.send(target, wire.path, &wire.body, self.left(asking))?;
+        let took = self.context.host.ticks().saturating_sub(began);
+        line.latency_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+        let judged = result.and_then(|reply| self.judge(asking, target, reply));
+        let booked = self.settle(target, reservation, worst, &judged)?;
+        asking.spent = asking.spent.plus(booked.booked);
+        line.actual_usd = booked.actual.map(Money::usd);
+        line.booked_usd = booked.booked.usd();
+        match judged {
+            Ok((reply, value)) => {
+                line.reply(&reply.model, reply.request_id.as_deref(), Some(reply.usage));
+                "ok".clone_into(&mut line.outcome);
+                telemetry::add(&self.context.host, question.artifact_dir, &line)?;
+                let class = asking.failures.primary.as_ref().map(|it| it.outcome);
+                Ok(Ended::Held(Box::new(Answer {
+                    text: reply.text,
+                    value,
+                    provider: target.provider(),
+                    model_requested: target.requested.model.clone(),
+                    model_effective: row.model.clone(),
+                    model_replied: reply.model,
+                    endpoint_host: target.endpoint_host(),
+                    usage: reply.usage,
+                    cost: booked.actual,
+                    estimated: worst,
+                    spent: asking.spent,
+                    fallback_used: is_fallback,
+                    transient_class: class.filter(|_| is_fallback),
+                    request_id: reply.request_id,
+                    warnings: std::mem::take(&mut asking.warnings),
+                })))
+            }
+            Err(trouble) => {
+                let fault = &trouble.fault;
+                let model = fault.model.as_deref().unwrap_or_default();
+                line.reply(model, fault.request_id.as_deref(), fault.usage);
+                let failed = self.failed_call(target, &trouble);
+                failed.outcome.clone_into(&mut line.outcome);
+                line.detail = Some(failed.name.to_owned()).filter(|it| *it != line.outcome);
+                telemetry::add(&self.context.host, question.artifact_dir, &line)?;
+                let left = self.left(asking);
+                let (class, retry_after) = (fault.class, fault.retry_after);
+                asking.failures.set(failed, is_fallback);
+                Ok(Ended::Not(Event::Failed { class, retry_after, left }))
+            }
+        }
+    }
+
+    fn refused(
+        &self,
+        asking: &mut Asking<'_>,
+        mut line: Line,
+        failed: Failed,
+        is_fallback: bool,
+    ) -> Result<Ended, Failure> {
+        failed.outcome.clone_into(&mut line.outcome);
+        line.detail = Some(failed.name.to_owned());
+        telemetry::add(&self.context.host, asking.question.artifact_dir, &line)?;
+        // How the primary failed matters more than that it was not asked again.
+        if is_fallback || asking.failures.primary.is_none() {
+            asking.failures.set(failed, is_fallback);
+        }
+        Ok(Ended::Not(Event::Refused { left: self.left(asking) }))
+    }
+
+    /// The longest answer: a review's caps hold whatever its caller asks for.
+    fn output_cap(&self, question: &Question<'_>, target: &Target) -> u64 {
+        let caps = self.setup.settings.review_caps;
+        let asked = question.max_output_tokens.map(u64::from);
+        let cap = match question.purpose {
+            Purpose::Review => {
+                let cap = u64::from(caps.max_output_tokens);
+                asked.unwrap_or(cap).min(cap)
+            }
+            _ => asked.unwrap_or(USUAL_OUTPUT),
+        };
+        cap.min(target.row.max_output_tokens)
+    }
+
+    fn temperature(&self, question: &Question<'_>) -> Option<f64> {
+        let cap = self.setup.settings.review_caps.temperature;
+        match question.purpose {
+            Purpose::Review => Some(question.temperature.unwrap_or(cap).min(cap)),
+            _ => question.temperature,
+        }
+    }
+
+    /// Sets the worst case aside. `Ok(Ok(None))`: there is nothing to set aside.
+    fn reserve(
+        &mut self,
+        asking: &Asking<'_>,
+        worst: Option<Money>,
+    ) -> Result<Result<Option<Reservation>, String>, Failure> {
+        let Some(worst) = worst.filter(|worst| *worst > Money::ZERO) else {
+            return Ok(Ok(None));
+        };
+        let host = &self.context.host;
+        let ledger = match &mut self.ledger {
+            Some(ledger) => ledger,
+            empty => empty.insert(Ledger::open(host, &self.context.home)?),
+        };
+        let budget = &self.setup.settings.budget;
+        let caps =
+            Caps { review: budget.per_review(), run: budget.per_run(), day: budget.per_day() };
+        let account = Account { run: &self.run, review: asking.review.as_deref() };
+        let reserved = ledger.reserve(host.now(), account, worst, caps)?;
+        Ok(reserved.map(Some).map_err(|over| over.to_string()))
+    }
+
+    fn send(
+        &mut self,
+        target: &Target,
+        path: &str,
+        body: &[u8],
+        left: Duration,
+    ) -> Result<Result<Reply, Trouble>, Failure> {
+        let within = seconds(self.setup.settings.limits.call_seconds).min(left);
+        let request = Request::post(&target.base, path).body("application/json", body);
+        let request = request.within(within.max(Duration::from_millis(1)));
+        let request = match self.keys.need(target.provider())? {
+            Some(key) => request.bearer(key.expose()),
+            None => request,
+        };
+        let answer = match self.client.call(request) {
+            Outcome::Answered(answer) => answer,
+            Outcome::NotSent(why) => {
+                let class = unanswered(self.client.cause());
+                let fault = Fault::without_answer(class, &why);
+                return Ok(Err(Trouble { fault, may_be_billed: false, name: None }));
+            }
+            Outcome::Ambiguous(why) => {
+                let class = unanswered(self.client.cause());
+                let fault = Fault::without_answer(class, &why);
+                return Ok(Err(Trouble { fault, may_be_billed: true, name: None }));
+            }
+        };
+        let is_over_cap = answer.body.len() as u64 >= LARGEST_ANSWER;
+        let received = Received {
+            status: answer.status,
+            headers: &answer.headers,
+            body: &answer.body,
+            end: match (answer.complete, is_over_cap) {
+                (true, _) => End::Whole,
+                (false, true) => End::OverCap,
+                (false, false) => End::Cut,
+            },
+        };
+        let now = SystemTime::from(self.context.host.now());
+        Ok(read(target.row.api, &received, now).map_err(|fault| {
+            let fault = *fault;
+            // Providers bill no error they answer themselves; what a gateway gave up waiting for
+            // may have been done all the same.
+            let may_be_billed = matches!(fault.status, Some(200 | 408 | 502 | 504 | 520..=529));
+            Trouble { fault, may_be_billed, name: None }
+        }))
+    }
+
+    /// Whether a whole answer holds: from a model that may answer, in the form that was asked for.
+    fn judge(
+        &self,
+        asking: &Asking<'_>,
+        target: &Target,
+        reply: Reply,
+    ) -> Result<(Reply, Option<Value>), Trouble> {
+        let spoilt = |name, told: &str, reply: &Reply| Trouble {
+            fault: Fault {
+                status: Some(200),
+                usage: Some(reply.usage),
+                model: Some(reply.model.clone()),
+                request_id: reply.request_id.clone(),
+                ..Fault::without_answer(Class::NonTransient(Why::Shape), told)
+            },
+            may_be_billed: true,
+            name: Some(name),
+        };
+        if asking.question.purpose == Purpose::Review && !self.may_answer(target, &reply.model) {
+            let told = "the model that answered is not the one that was asked";
+            return Err(spoilt("other_model", told, &reply));
+        }
+        let form = asking.form.and_then(|at| self.forms.get(at));
+        match form.map(|form| form.judge(&reply.text)).transpose() {
+            Ok(value) => Ok((reply, value)),
+            Err(why) => {
+                let why = format!("the answer breaks its schema: {why}");
+                Err(spoilt("schema", &why, &reply))
+            }
+        }
+    }
+
+    /// Whether a reply in a review may be of this model: the one that was asked, by one of its
+    /// names, or another that is fit for review.
+    fn may_answer(&self, target: &Target, replied: &str) -> bool {
+        let asked = &target.row.model;
+        let models = &self.setup.models;
+        replied == asked
+            || crate::models::undated(replied) == Some(asked)
+            || models.replied(target.provider(), replied).is_some_and(|row| row.fit_for_review)
+    }
+
+    /// Books what a call cost, or its worst case where nobody knows.
+    fn settle(
+        &mut self,
+        target: &Target,
+        reservation: Option<Reservation>,
+        worst: Option<Money>,
+        judged: &Result<(Reply, Option<Value>), Trouble>,
+    ) -> Result<Booked, Failure> {
+        let (model, usage, may_be_billed) = match judged {
+            Ok((reply, _)) => (Some(reply.model.as_str()), Some(reply.usage), true),
+            Err(it) => (it.fault.model.as_deref(), it.fault.usage, it.may_be_billed),
+        };
+        let actual = match usage {
+            Some(usage) => self.cost(target, model, usage),
+            None if may_be_billed => None,
+            None => Some(Money::ZERO),
+        };
+        if let (Some(actual), Some(reservation), Some(ledger)) =
+            (actual, reservation, &mut self.ledger)
+        {
+            ledger.settle(reservation, actual)?;
+        }
+        Ok(Booked { actual, booked: actual.or(worst).unwrap_or(Money::ZERO) })
+    }
+
+    /// The price of what was used: that of the model that says it answered. `None` when nobody
+    /// knows it.
+    fn cost(&self, target: &Target, model: Option<&str>, usage: Usage) -> Option<Money> {
+        let pricing = &self.setup.settings.budget.pricing;
+        let of = |model: &str| price::of(&self.setup.models, pricing, target.provider(), model);
+        let price = match model {
+            Some(model) => of(model)?,
+            None => target.price?,
+        };
+        Some(price.actual(usage))
+    }
+
+    fn failed_call(&self, target: &Target, trouble: &Trouble) -> Failed {
+        let fault = &trouble.fault;
+        let message = self.context.clean(fault.message.expose());
+        let outcome = fault.class.name();
+        let (name, hint) = match fault.class {
+            Class::TransientQuota { billing: true } => {
+                ("billing", Some("the account has no money or passed its limit"))
+            }
+            Class::NonTransient(why) => (trouble.name.unwrap_or(why.name()), why.hint()),
+            _ => (outcome, None),
+        };
+        let named = match trouble.name {
+            Some(name) => format!("{outcome} ({name})"),
+            None => fault.to_string(),
+        };
+        let told = if message.is_empty() {
+            format!("{target}: {named}")
+        } else {
+            format!("{target}: {named}: {message}")
+        };
+        let text = self.context.clean(fault.text.expose());
+        Failed { outcome, name, told, hint, text, is_over_budget: false }
+    }
+
+    fn line(
+        &self,
+        asking: &Asking<'_>,
+        target: &Target,
+        is_fallback: bool,
+        worst: Option<Money>,
+    ) -> Line {
+        Line {
+            schema: "aiops.llm.call/1".into(),
+            ts: time::rfc3339(self.context.host.now()),
+            run: self.run.clone(),
+            review: asking.review.clone(),
+            purpose: asking.question.purpose,
+            provider: target.provider(),
+            model: target.row.model.clone(),
+            model_requested: target.requested.model.clone(),
+            model_replied: None,
+            request_id: None,
+            tokens_in: None,
+            tokens_cached: None,
+            tokens_out: None,
+            estimated_usd: worst.map(Money::usd),
+            actual_usd: None,
+            booked_usd: 0.0,
+            latency_ms: 0,
+            outcome: String::new(),
+            detail: None,
+            fallback_used: is_fallback,
+        }
+    }
+}
+
+impl Line {
+    fn reply(&mut self, model: &str, request_id: Option<&str>, usage: Option<Usage>) {
+        self.model_replied = Some(model.to_owned()).filter(|it| !it.is_empty());
+        self.request_id = request_id.map(str::to_owned);
+        self.tokens_in = usage.map(|it| it.input);
+        self.tokens_cached = usage.map(|it| it.cached);
+        self.tokens_out = usage.map(|it| it.output);
+    }
+}
+
+/// What went wrong with a call that was made.
+struct Trouble {
+    fault: Fault,
+    /// Whether it may cost something although nothing says how much.
+    may_be_billed: bool,
+    /// What it is called, where the fault does not say.
+    name: Option<&'static str>,
+}
+
+/// How a call without an answer counts.
+fn unanswered(cause: Option<Cause>) -> Class {
+    match cause {
+        Some(Cause::Network) => Class::TransientNetwork,
+        Some(Cause::Tls) => Class::NonTransient(Why::Certificate),
+        Some(Cause::Protocol) => Class::NonTransient(Why::Shape),
+        Some(Cause::Local) | None => Class::NonTransient(Why::BadRequest),
+    }
+}
+
+impl super::Failures {
+    fn set(&mut self, failed: Failed, is_fallback: bool) {
+        *(if is_fallback { &mut self.fallback } else { &mut self.primary }) = Some(failed);
+    }
+}

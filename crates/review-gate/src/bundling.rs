@@ -1,0 +1,134 @@
+//! `bundle` and `packets`: the range as text, for people and other reviewers.
+
+use std::io::{self, Write};
+use std::path::Path;
+
+use ops_core::cli::Context;
+use ops_core::failure::{Exit, Failure, OrFail};
+use ops_core::report::Report;
+use review_bundle::{Limits, Repository};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::args::BundleArgs;
+use crate::basis::Basis;
+use crate::range;
+use crate::run::look;
+
+/// A bundle, or packets of one: `aiops.review.bundle/1`.
+#[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Bundled {
+    /// `aiops.review.bundle/1`.
+    pub schema: String,
+    /// Where the range starts, a commit in full.
+    pub since: String,
+    /// Where it ends.
+    pub to: String,
+    /// How many files it changes.
+    pub files: u64,
+    /// How long the whole text is, bytes.
+    pub bytes: u64,
+    /// SHA-256 of the whole text, 64 hex digits.
+    pub sha256: String,
+    /// Whether it is larger than one text may be.
+    pub over_cap: bool,
+    /// What was written: a file, or a folder of packets; nothing where it went to standard output.
+    pub written: Option<String>,
+    /// The names of the packets' files.
+    pub packets: Vec<String>,
+    #[serde(skip)]
+    #[schemars(skip)]
+    text: Option<String>,
+}
+
+impl Report for Bundled {
+    fn exit(&self) -> Exit {
+        if self.over_cap && self.packets.is_empty() { Exit::SizeCap } else { Exit::Ok }
+    }
+
+    fn write_human(&self, out: &mut dyn Write) -> io::Result<()> {
+        if let Some(text) = &self.text {
+            return out.write_all(text.as_bytes());
+        }
+        let Self { files, bytes, .. } = self;
+        if self.exit() == Exit::SizeCap {
+            writeln!(out, "over the cap: {bytes} bytes, {files} files")?;
+            return writeln!(out, "next: review-gate packets, with the same range and caps");
+        }
+        let place = self.written.as_deref().unwrap_or_default();
+        match self.packets.len() {
+            0 => writeln!(out, "wrote {place}: {bytes} bytes, {files} files"),
+            many => writeln!(out, "wrote {many} packets of {bytes} bytes, {files} files: {place}"),
+        }
+    }
+
+    fn json(&self) -> Value {
+        json!(self)
+    }
+
+    /// A bundle is the same bytes everywhere.
+    fn is_exact(&self) -> bool {
+        self.text.is_some()
+    }
+}
+
+/// Renders a range, as one text or in packets.
+///
+/// # Errors
+/// Exit 69 when the repository cannot be read or a file written, 78 when the rules are invalid.
+pub fn bundle(
+    context: &Context,
+    args: &BundleArgs,
+    folder: &Path,
+    in_packets: bool,
+) -> Result<Bundled, Failure> {
+    let host = &context.host;
+    let repository = Repository::discover(folder)?;
+    let range = range::resolve(&repository, &args.range)?;
+    let basis = Basis::at(host, repository.git(), range.since)?;
+    let own = look::limits(&basis, host)?;
+    let limits = Limits {
+        max_bytes: args.max_bytes.unwrap_or(own.max_bytes),
+        max_tokens: args.max_tokens.or(own.max_tokens),
+    };
+    let count = look::counter(&basis, host)?;
+    let bundle = look::bundle(&repository, &range, &basis.policy, &mut Vec::new())?;
+    let over = bundle.over_cap(&repository, limits, Some(&count))?;
+    let manifest = bundle.manifest();
+    let mut bundled = Bundled {
+        schema: "aiops.review.bundle/1".into(),
+        since: manifest.since.commit.clone(),
+        to: manifest.to.commit.clone(),
+        files: manifest.totals.files,
+        bytes: manifest.bundle_bytes,
+        sha256: manifest.bundle_sha256.clone(),
+        over_cap: over.is_some(),
+        written: None,
+        packets: vec![],
+        text: None,
+    };
+    if in_packets {
+        let below = args.out.clone().unwrap_or_else(|| context.home.join("artifacts/review"));
+        let written =
+            review_bundle::write_packets(host, &below, &bundle, &repository, limits, Some(&count))?;
+        bundled.written = Some(written.folder.display().to_string());
+        bundled.packets = written.manifest.packets.iter().map(|it| it.file.clone()).collect();
+    } else if let Some(over) = over {
+        let tokens = over.tokens.map(|it| format!(", {it} tokens")).unwrap_or_default();
+        context.say(&format!("{} bytes{tokens} are more than one text may have", over.bytes));
+    } else {
+        let text = bundle.text(&repository)?;
+        match &args.out {
+            None => bundled.text = Some(text),
+            Some(path) => {
+                let doing = || format!("write {}", path.display());
+                host.replace_file(path, text.as_bytes(), 0o600)
+                    .or_fail(Exit::Unavailable, doing())?;
+                bundled.written = Some(path.display().to_string());
+            }
+        }
+    }
+    Ok(bundled)
+}

@@ -1,0 +1,3 @@
+//! Reviewers beside the router's models.
+
+pub mod codex;

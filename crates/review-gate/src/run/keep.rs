@@ -1,0 +1,139 @@
+//! Keeps a verdict: signed in the git directory and as a note, and everything of the review in the
+//! artifacts.
+
+use std::path::PathBuf;
+
+use ops_core::cli::Context;
+use ops_core::failure::{Exit, Failure, OrFail};
+use ops_core::host::Host;
+use ops_core::time;
+use serde_json::json;
+use ssh_key::PrivateKey;
+use verdict::document::Verdict;
+use verdict::notes;
+use verdict::statement::Signed;
+use verdict::store::Store;
+
+use super::ask::Session;
+use super::look::is_secret;
+
+/// A diff may hold what is not for everybody's eyes.
+const FOLDER: u32 = 0o700;
+const FILE: u32 = 0o600;
+
+/// A folder of this review's own: `<home>/artifacts/review/<ts>`, with more where two begin in one
+/// second.
+pub(super) fn folder(context: &Context) -> Result<PathBuf, Failure> {
+    let host = &context.host;
+    let all = context.home.join("artifacts/review");
+    let now = host.now();
+    let names = [time::stamp(now), time::run_id(now, host.random())];
+    for name in names {
+        let folder = all.join(name);
+        let doing = || format!("make {}", folder.display());
+        if host.look(&folder).or_fail(Exit::Unavailable, doing())?.is_none() {
+            host.make_dir(&folder, FOLDER).or_fail(Exit::Unavailable, doing())?;
+            return Ok(folder);
+        }
+    }
+    Err(Failure::new(Exit::TryLater, format!("make a folder in {}", all.display())))
+}
+
+/// Signs and keeps a verdict; of a review that was answered before, the verdict that is there if
+/// this one says the same. Returns what counts.
+pub(super) fn keep(
+    session: &Session<'_>,
+    store: &Store,
+    key: Option<&PrivateKey>,
+    verdict: Verdict,
+    cached: bool,
+) -> Result<Verdict, Failure> {
+    let review = session.review;
+    let host = &review.context.host;
+    let mut verdict = verdict;
+    let mut envelope = None;
+    if let Some(key) = key {
+        let earlier = if cached { earlier(host, store, key, &verdict)? } else { None };
+        let signed = match earlier {
+            Some(signed) => signed,
+            None => {
+                let signed =
+                    Signed::sign(verdict, key).or_fail(Exit::Internal, "sign the verdict")?;
+                store.put(host, &signed)?;
+                signed
+            }
+        };
+        note(session, &signed)?;
+        envelope = Some(signed.envelope().to_bytes());
+        verdict = signed.verdict().clone();
+    }
+    artifacts(session, &verdict, envelope.as_deref())?;
+    Ok(verdict)
+}
+
+/// The stored verdict about the same range, made by this key, that differs in nothing but its time.
+fn earlier(
+    host: &Host,
+    store: &Store,
+    key: &PrivateKey,
+    verdict: &Verdict,
+) -> Result<Option<Signed>, Failure> {
+    let mut public = key.public_key().clone();
+    public.set_comment("");
+    let public = public.to_openssh().or_fail(Exit::Internal, "write the public key")?;
+    let own = verdict::signers::Signers::read(format!("self {public}\n").as_bytes());
+    let stored = store.verdicts(host, &verdict.range.to_sha)?;
+    Ok(stored.iter().filter_map(|bytes| Signed::read(bytes).ok()).find(|signed| {
+        let mut same = signed.verdict().clone();
+        same.meta.created_at.clone_from(&verdict.meta.created_at);
+        same == *verdict && verdict::trust::signer(signed.envelope(), &own, &[host.now()]).is_ok()
+    }))
+}
+
+/// Writes the note that carries the verdict to servers.
+fn note(session: &Session<'_>, signed: &Signed) -> Result<(), Failure> {
+    let mut git = session.review.repository.git().clone();
+    let doing = || "name who writes the note";
+    let mut config = git.config_snapshot_mut();
+    for (name, value) in [("user.name", "review-gate"), ("user.email", "review-gate@localhost")] {
+        config.set_raw_value(name, value).or_fail(Exit::Internal, doing())?;
+    }
+    config.commit().or_fail(Exit::Internal, doing())?;
+    notes::write(&git, signed)
+}
+
+fn artifacts(
+    session: &Session<'_>,
+    verdict: &Verdict,
+    envelope: Option<&[u8]>,
+) -> Result<(), Failure> {
+    let looked = session.review.looked;
+    let write = |name: &str, bytes: &[u8]| {
+        let path = session.home.join(name);
+        let doing = || format!("write {}", path.display());
+        let host = &session.review.context.host;
+        if let Some(folder) = path.parent().filter(|folder| *folder != session.home) {
+            host.make_dir(folder, FOLDER).or_fail(Exit::Unavailable, doing())?;
+        }
+        host.replace_file(&path, bytes, FILE).or_fail(Exit::Unavailable, doing())
+    };
+    let pretty = |value: &serde_json::Value| format!("{value:#}\n").into_bytes();
+    write("verdict.json", &pretty(&json!(verdict)))?;
+    write("manifest.json", &pretty(&json!(looked.manifest)))?;
+    write("digests.json", &pretty(&json!(verdict.meta.digests)))?;
+    if let Some(envelope) = envelope {
+        write("verdict.dsse.json", envelope)?;
+    }
+    // What looks like a secret is not copied about.
+    if !looked.rules.iter().any(is_secret) {
+        match looked.packets.as_slice() {
+            [one] => write("bundle.txt", one.as_bytes())?,
+            packets => {
+                for (number, text) in (1..).zip(packets) {
+                    write(&format!("packets/packet_{number:03}.txt"), text.as_bytes())?;
+                }
+            }
+        }
+    }
+    Ok(())
+}
