@@ -70,7 +70,12 @@ pub fn schemas() -> Vec<(&'static str, Schema)> {
         ("review.waiver.schema.json", schema_for!(verdict::waiver::Waiver)),
         ("review_manifest.schema.json", schema_for!(review_bundle::Manifest)),
         ("size_cap_meta.schema.json", schema_for!(review_bundle::SizeCapMeta)),
+        ("review.bundle.schema.json", schema_for!(review_gate::bundling::Bundled)),
+        ("review.outcome.schema.json", schema_for!(review_gate::documents::Outcome)),
         ("run.schema.json", schema_for!(ops_core::record::Run)),
+        ("ship.schema.json", schema_for!(ship::settings::Settings)),
+        ("ship.plan.schema.json", schema_for!(ship::documents::Plan)),
+        ("ship.shipping.schema.json", schema_for!(ship::documents::Shipping)),
         ("verdict.schema.json", schema_for!(verdict::Verdict)),
     ]
 }
@@ -87,5 +92,7 @@ pub fn commands() -> Vec<Command> {
         heal::args::Args::command(),
         key::args::Args::command(),
         notify::args::Args::command(),
+        review_gate::args::Args::command(),
+        ship::args::Args::command(),
     ]
 }

@@ -171,9 +171,9 @@ mod tests {
             ("llm ask --system be -", "llm ask --system (2 characters) -"),
             ("llm status", "llm status"),
         ] {
-            let argv: Vec<String> = line.split(' ').map(str::to_owned).collect();
-            let args = Args::parse_from(&argv);
-            assert_eq!(args.recorded(argv).join(" "), want);
+            let words: Vec<String> = line.split(' ').map(str::to_owned).collect();
+            let args = Args::parse_from(&words);
+            assert_eq!(args.recorded(words).join(" "), want);
         }
     }
 }

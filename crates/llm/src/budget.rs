@@ -140,8 +140,8 @@ impl Ledger {
         self.db.busy_timeout(Duration::from_secs(10))?;
         // Closing would copy the log back and flush for every process that makes one call.
         self.db.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
-        let mode: String = self.db.pragma_query_value(None, "journal_mode", |row| row.get(0))?;
-        if mode != "wal" {
+        let journal: String = self.db.pragma_query_value(None, "journal_mode", |row| row.get(0))?;
+        if journal != "wal" {
             self.db.pragma_update(None, "journal_mode", "WAL")?;
         }
         let version =

@@ -110,10 +110,11 @@ pub fn next(state: State, event: Event, rules: &Rules) -> (State, Step) {
         (State::Waiting, Event::Waited { left }) if left >= LEAST_TIME => {
             (State::Primary(2), Step::AskPrimary)
         }
-        // The primary failed for a while before it was waited for.
-        (State::Waiting, Event::Waited { left }) => fall_back(state, left, rules),
-        // Without room for the retry there may be some for a cheaper fallback.
-        (State::Primary(2), Event::Refused { left }) => fall_back(state, left, rules),
+        // Without time for the retry, the fallback has none either (its own rule says so); without room for it in the budget there
+        // may be some for a cheaper fallback.
+        (State::Waiting, Event::Waited { left }) | (State::Primary(2), Event::Refused { left }) => {
+            fall_back(state, left, rules)
+        }
         // Nothing else goes on: a refusal before anything was sent, a failing fallback, and what
         // cannot happen.
         _ => (state, Step::Fail),

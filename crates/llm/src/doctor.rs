@@ -178,7 +178,7 @@ fn ask(
                 body: &answer.body,
                 end: if answer.complete { End::Whole } else { End::Cut },
             };
-            models(api, &received, SystemTime::from(host.now())).map_err(Box::from)
+            models(api, &received, SystemTime::from(host.now()))
         }
         Outcome::NotSent(why) | Outcome::Ambiguous(why) => {
             let class = match client.cause() {

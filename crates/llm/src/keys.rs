@@ -36,7 +36,7 @@ impl<'a> Keys<'a> {
     /// Exit 77 when one is there and must not be used, or a source cannot tell.
     pub fn find(&mut self, provider: Provider) -> Result<Option<&Secret>, Failure> {
         if !self.found.contains_key(&provider) {
-            let found = self.look_for(provider, |resolver, key| resolver.find(key))?;
+            let found = self.look_for(provider, false)?;
             self.found.insert(provider, found);
         }
         Ok(self.found.get(&provider).and_then(Option::as_ref))
@@ -49,17 +49,14 @@ impl<'a> Keys<'a> {
     pub fn need(&mut self, provider: Provider) -> Result<Option<&Secret>, Failure> {
         if provider.secret().is_some() && self.find(provider)?.is_none() {
             // Again, for the words that say where it was looked for.
-            let found = self.look_for(provider, |resolver, key| resolver.need(key).map(Some))?;
+            let found = self.look_for(provider, true)?;
             self.found.insert(provider, found);
         }
         self.find(provider)
     }
 
-    fn look_for(
-        &self,
-        provider: Provider,
-        look: impl Fn(&Resolver<'_>, &secrets::Key) -> Result<Option<Secret>, Failure>,
-    ) -> Result<Option<Secret>, Failure> {
+    /// With `must`, one that is nowhere is an error.
+    fn look_for(&self, provider: Provider, must: bool) -> Result<Option<Secret>, Failure> {
         let Some(name) = provider.secret() else { return Ok(None) };
         let key = self.registry.key(name)?;
         let keychain = keychain::platform(&self.context.host);
@@ -68,7 +65,7 @@ impl<'a> Keys<'a> {
             Some(keychain) => resolver.with_keychain(&self.registry, keychain.as_ref()),
             None => resolver,
         };
-        let found = look(&resolver, key)?;
+        let found = if must { Some(resolver.need(key)?) } else { resolver.find(key)? };
         if let Some(secret) = &found {
             self.context.learn_secret(secret.expose());
         }

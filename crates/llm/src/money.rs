@@ -30,7 +30,7 @@ impl Money {
     /// not a number) is [`Money::MAX`] for who asks a price, so it is never a cheap one.
     pub fn from_usd(usd: f64) -> Self {
         let picos = (usd * 1e12).round();
-        if picos.is_nan() || picos < 0.0 || picos >= 9.2e18 {
+        if !(0.0..9.2e18).contains(&picos) {
             return Self::MAX;
         }
         #[expect(

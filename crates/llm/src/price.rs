@@ -111,8 +111,8 @@ pub fn of(
     }
     let row = models.replied(provider, model);
     let names = [Some(model), undated(model), row.map(|row| row.model.as_str())];
-    let named = names.into_iter().flatten().find_map(|name| pricing.get(name));
-    named.map(Price::from).or_else(|| row.map(Price::from))
+    let own = names.into_iter().flatten().find_map(|name| pricing.get(name));
+    own.map(Price::from).or_else(|| row.map(Price::from))
 }
 
 #[cfg(test)]

@@ -1,10 +1,13 @@
 //! Asks a question under the rules: [`crate::decide`] says what comes next, this does it.
 
+mod book;
 mod call;
 mod fail;
+mod judge;
 mod target;
+mod told;
 
-use std::path::PathBuf;
+use std::path::Path;
 use std::time::Duration;
 
 use llm_wire::Class;
@@ -92,7 +95,7 @@ impl<'a> Router<'a> {
     pub fn new(
         context: &'a Context,
         setup: Setup,
-        secrets_dir: Option<PathBuf>,
+        secrets_dir: Option<&Path>,
     ) -> Result<Self, Failure> {
         let host = &context.host;
         let proxy = Proxy::from_environment(host).or_fail(Exit::Config, "use the proxy")?;
@@ -100,7 +103,7 @@ impl<'a> Router<'a> {
         let connect = total.min(Limits::default().connect);
         let client = Client::through(Limits { connect, total, body: LARGEST_ANSWER }, proxy);
         let run = time::run_id(host.now(), host.random());
-        let keys = Keys::load(context, secrets_dir.as_deref())?;
+        let keys = Keys::load(context, secrets_dir)?;
         Ok(Self { context, setup, keys, client, ledger: None, forms: Vec::new(), run })
     }
 
@@ -193,7 +196,7 @@ impl<'a> Router<'a> {
         if is_transient && asking.fallback.is_none() && asking.failures.fallback.is_none() {
             asking.fallback = self.fallback(&asking.question);
             if let Some(Err(why)) = &asking.fallback {
-                asking.failures.fallback = Some(call::Failed::not_asked(why.clone()));
+                asking.failures.fallback = Some(told::Failed::not_asked(why.clone()));
             }
         }
         let limits = self.setup.settings.limits;
@@ -256,8 +259,8 @@ struct Asking<'a> {
 /// What went wrong on the way.
 #[derive(Debug, Default)]
 struct Failures {
-    primary: Option<call::Failed>,
-    fallback: Option<call::Failed>,
+    primary: Option<told::Failed>,
+    fallback: Option<told::Failed>,
     /// Whether anything was sent.
     was_sent: bool,
 }

@@ -86,6 +86,15 @@ pub struct Context {
     pub verbosity: u8,
     name: &'static str,
     redactor: Arc<Mutex<Redactor>>,
+    noted: Arc<Mutex<Noted>>,
+}
+
+/// What a run adds to its record.
+#[derive(Debug, Default)]
+struct Noted {
+    steps: Vec<String>,
+    artifacts: Vec<String>,
+    cost_usd: f64,
 }
 
 impl Context {
@@ -102,7 +111,8 @@ impl Context {
             (false, 0) => asked.unwrap_or(1),
             (false, more) => more.saturating_add(1),
         };
-        Ok(Self { host, configs, home, verbosity, name, redactor: Arc::default() })
+        let (redactor, noted) = (Arc::default(), Arc::default());
+        Ok(Self { host, configs, home, verbosity, name, redactor, noted })
     }
 
     /// Masks a secret in everything that this process says from now on.
@@ -113,6 +123,23 @@ impl Context {
     /// Passes a text through the redactor.
     pub fn clean(&self, text: &str) -> String {
         self.redactor.lock().unwrap_or_else(PoisonError::into_inner).clean(text)
+    }
+
+    /// Names a step of this run in its record.
+    pub fn note_step(&self, step: &str) {
+        let step = self.clean(step);
+        self.noted.lock().unwrap_or_else(PoisonError::into_inner).steps.push(step);
+    }
+
+    /// Names a file or folder that this run leaves in its record.
+    pub fn note_artifact(&self, path: &Path) {
+        let path = self.clean(&path.display().to_string());
+        self.noted.lock().unwrap_or_else(PoisonError::into_inner).artifacts.push(path);
+    }
+
+    /// Adds to the money in the record of this run, US dollars.
+    pub fn note_cost(&self, usd: f64) {
+        self.noted.lock().unwrap_or_else(PoisonError::into_inner).cost_usd += usd;
     }
 
     /// Progress of `total` steps on standard error: only on a terminal, only after a second, never
@@ -189,6 +216,10 @@ fn framed<C: Command>(command: &C, context: &Context) -> Exit {
         record.spent(outcome.as_ref().map_or(0.0, |report| report.spent_usd()));
         let error = outcome.as_ref().err().map(|failure| context.clean(&failure.to_string()));
         let code = command.code(exit);
+        let noted = std::mem::take(
+            &mut *context.noted.lock().unwrap_or_else(PoisonError::into_inner),
+        );
+        record.add(noted.steps, noted.artifacts, noted.cost_usd);
         if let Err(err) = record.end(&context.host, status(&outcome), code, error) {
             complain(&format!("{}: cannot close the run record: {err}", C::NAME));
             exit = exit.or(Exit::Unavailable);

@@ -105,6 +105,13 @@ impl Open {
         self.run.cost_usd += usd;
     }
 
+    /// Adds what a run noted of itself; it is written with the final record.
+    pub(crate) fn add(&mut self, steps: Vec<String>, artifacts: Vec<String>, cost_usd: f64) {
+        self.run.steps.extend(steps);
+        self.run.artifacts.extend(artifacts);
+        self.run.cost_usd += cost_usd;
+    }
+
     /// Writes the final record.
     ///
     /// # Errors

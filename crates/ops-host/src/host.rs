@@ -96,6 +96,11 @@ impl Host {
         self.env.get(OsStr::new(name)).map(OsString::as_os_str).filter(|value| !value.is_empty())
     }
 
+    /// The whole environment.
+    pub fn environment(&self) -> impl Iterator<Item = (&OsStr, &OsStr)> {
+        self.env.iter().map(|(name, value)| (name.as_os_str(), value.as_os_str()))
+    }
+
     /// The file this program runs from, if the system tells.
     pub fn program(&self) -> Option<PathBuf> {
         std::env::current_exe().ok()

@@ -67,9 +67,8 @@ pub fn build(
     for change in &changes {
         let excluded = exclusions.of(&change.path);
         let entry = with_section(repository, change, excluded, max_blob_bytes, |rendered| {
-            let Rendered { entry, text, lines, old, new } = rendered;
-            let (path, text_seen, lines) = (&*change.path, &*text, &*lines);
-            look(&Section { entry: &entry, path, text: text_seen, old, new, lines });
+            rendered.seen(&change.path, &mut *look);
+            let Rendered { entry, text, .. } = rendered;
             bytes += entry.section_bytes;
             if bytes > KEPT_BYTES {
                 kept = None;

@@ -19,7 +19,7 @@ const NOTES: usize = 160;
 /// anything. The first has the section's head, the others its first line and which part they are. A
 /// hunk that is cut goes on with a head that counts on. A line that is cut goes on as `\>rest`,
 /// before any hunk.
-pub(crate) fn cut(section: &str, room: usize) -> Vec<String> {
+pub fn cut(section: &str, room: usize) -> Vec<String> {
     let at = section.find("\n@@ ").map_or(section.len(), |at| at + 1);
     let (head, body) = section.split_at(at);
     let title = head.split_inclusive('\n').next().unwrap_or(head);

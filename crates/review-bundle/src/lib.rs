@@ -21,8 +21,10 @@ mod walk;
 pub use act::{Written, write_packets};
 pub use bundle::{Bundle, Count, Limits, OverCap, build};
 pub use content::is_binary;
+pub use cut::cut;
 pub use escape::{content, name, unescape};
 pub use exclude::Exclusions;
+pub use gix::ObjectId;
 pub use hunks::{Line, Sign};
 pub use manifest::{
     Entry, Exclusion, Hunk, Kind, Manifest, PacketEntry, Part, Point, SCHEMA, Side, SizeCapMeta,
@@ -30,5 +32,5 @@ pub use manifest::{
 };
 pub use observe::{Range, Repository};
 pub use packets::Packet;
-pub use section::Section;
+pub use section::{Section, section};
 pub use walk::{Change, Object, changes};

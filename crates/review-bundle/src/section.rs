@@ -58,6 +58,14 @@ pub(crate) struct Rendered<'a> {
     pub(crate) new: &'a [u8],
 }
 
+impl Rendered<'_> {
+    /// Hands on the section.
+    pub(crate) fn seen<T>(&self, path: &[u8], look: impl FnOnce(&Section<'_>) -> T) -> T {
+        let Self { entry, text, lines, old, new } = self;
+        look(&Section { entry, path, text, old, new, lines })
+    }
+}
+
 /// One side of a change, looked at.
 struct Seen<'a> {
     object: Option<Object>,
@@ -118,6 +126,17 @@ impl<'a> Seen<'a> {
         };
         done.expect("a String takes everything");
     }
+}
+
+/// Renders a change of which both contents are at hand, and hands on its section. A side that is
+/// there needs its content unless it is a submodule.
+pub fn section<T>(
+    change: &Change,
+    [old, new]: [Option<Vec<u8>>; 2],
+    look: impl FnOnce(&Section<'_>) -> T,
+) -> T {
+    let [old, new] = [old, new].map(|it| it.map_or(Content::None, Content::Read));
+    render(change, &old, &new, None).seen(&change.path, look)
 }
 
 /// Renders a change.

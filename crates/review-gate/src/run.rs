@@ -26,7 +26,7 @@ use verdict::{Inputs, derive};
 use crate::args::{Reviewer, RunArgs};
 use crate::basis::Basis;
 use crate::documents::Outcome;
-use crate::{range, signing};
+use crate::{approval, range, signing};
 
 use ask::Asked;
 use look::Looked;
@@ -65,6 +65,9 @@ pub fn review(context: &Context, folder: &Path, args: &RunArgs) -> Result<Review
     let basis = Basis::at(host, repository.git(), range.since)?;
     let asked_for = Range { since_sha: range.since.to_string(), to_sha: range.to.to_string() };
     let (since, to) = (asked_for.since_sha.as_str(), asked_for.to_sha.as_str());
+    if approval::advanced(&repository, range.to)? == Some(range.since) {
+        return Ok(Reviewed::Nothing(nothing(since, to)));
+    }
     context.say(&format!("looking at {since:.12}..{to:.12}"));
     let lock = host.lock(&repository.git().common_dir().join("aiops/run.lock"))?;
     let _lock = lock.map_err(|busy| busy.failure("review of this repository"))?;
@@ -77,6 +80,7 @@ pub fn review(context: &Context, folder: &Path, args: &RunArgs) -> Result<Review
     let store = Store::of(repository.git());
     let waivers = waivers(host, &store, &basis, to)?;
     let home = keep::folder(context)?;
+    context.note_artifact(&home);
     let review = Review { context, repository: &repository, basis: &basis, looked: &looked };
     let review = ask::Session { review, kind: kind(args.reviewer), home: &home };
     let asked = match looked.secret(&waivers, to) {
@@ -107,6 +111,9 @@ pub fn review(context: &Context, folder: &Path, args: &RunArgs) -> Result<Review
         meta: meta(host, &basis, &looked, &asked),
     });
     let cached = asked.cached;
+    if !cached {
+        context.note_cost(asked.cost_usd);
+    }
     let verdict = keep::keep(&review, &store, key.as_ref(), verdict, cached)?;
     Ok(Reviewed::Verdict(Box::new(Kept { verdict, cached, folder: home, gate: args.gate })))
 }
@@ -130,7 +137,7 @@ fn kind(reviewer: Reviewer) -> ReviewerKind {
 fn nothing(since: &str, to: &str) -> Outcome {
     Outcome::of("run")
         .but(format!(
-            "nothing to review: {since:.12}..{to:.12} changes no file, and nothing is not approved"
+            "nothing to review: {since:.12}..{to:.12} changes nothing but the baseline, and nothing is not approved"
         ))
         .then("commit something, or name another range with --since")
 }

@@ -211,7 +211,7 @@ fn target<'a>(section: &Section<'a>) -> Option<(&'a [u8], &'a [u8])> {
 
 /// Returns whether a link leads out of the repository, or into its git folder.
 fn leaves((path, target): (&[u8], &[u8])) -> bool {
-    let mut depth = path.iter().filter(|&&byte| byte == b'/').count();
+    let mut depth = path.split(|&byte| byte == b'/').count() - 1;
     for part in Path::new(OsStr::from_bytes(target)).components() {
         match part {
             Component::Prefix(_) | Component::RootDir => return true,

@@ -9,7 +9,8 @@ pub(crate) enum Place {
     Code,
     /// Prose for people.
     Prose,
-    /// A test's program in a language whose strings are not run: there a pattern is data.
+    /// A test's data, or its program in a language whose strings are not run: there a pattern is
+    /// data as well.
     Test,
 }
 
@@ -18,6 +19,9 @@ const PROSE: &[&str] = &["adoc", "md", "rst"];
 
 /// Endings of languages that do not run what their lines say as a shell does.
 const COMPILED: &[&str] = &["c", "cc", "cpp", "go", "h", "hpp", "java", "kt", "rs", "swift"];
+
+/// Endings of what nothing runs.
+const DATA: &[&str] = &["csv", "diff", "json", "patch", "snap", "txt", "xml"];
 
 /// Folders of tests.
 const TESTS: &[&str] = &["benches", "fixtures", "seeds", "test", "testdata", "tests"];
@@ -29,11 +33,11 @@ pub(crate) fn place(path: &Path) -> Place {
     let in_tests = path
         .parent()
         .is_some_and(|folder| folder.iter().any(|part| TESTS.iter().any(|it| part == *it)));
-    let is_test =
-        in_tests || name == "tests" || name.ends_with("_test") || name.ends_with("_tests");
+    let is_unit_test = name == "tests" || name.ends_with("_test") || name.ends_with("_tests");
+    let is_data = in_tests && DATA.contains(&ending);
     if PROSE.contains(&ending) {
         Place::Prose
-    } else if is_test && COMPILED.contains(&ending) {
+    } else if is_data || (in_tests || is_unit_test) && COMPILED.contains(&ending) {
         Place::Test
     } else {
         Place::Code

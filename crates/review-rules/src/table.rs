@@ -155,7 +155,7 @@ pub(crate) const ROWS: &[Row] = &[
     row(
         "bypass.pipe-to-shell",
         BYPASS,
-        r#"\b(curl|wget|fetch|iwr|invoke-webrequest)\b.*\|\s*(sudo\s+(-\S+\s+)*|env\s+(\S+=\S*\s+)*|exec\s+)*(\S*/)?((ba|z|da|k|a|fi|c)?sh|python[\d.]*|perl|node|ruby|iex|php)\b"#,
+        r"\b(curl|wget|fetch|iwr|invoke-webrequest)\b.*\|\s*(sudo\s+(-\S+\s+)*|env\s+(\S+=\S*\s+)*|exec\s+)*(\S*/)?((ba|z|da|k|a|fi|c)?sh|python[\d.]*|perl|node|ruby|iex|php)\b",
         "runs whatever a server answers",
         BY_HAND,
     ),
@@ -183,14 +183,14 @@ pub(crate) const ROWS: &[Row] = &[
     row(
         "check.masked",
         CHECK,
-        r"\b(test|check|clippy|lint|fmt|audit|verify|verdict|scan|review|doctor|guard|shellcheck|deny|pytest|ruff|mypy|eslint|gate)[\w-]*\b.*\|\|\s*(true|:|exit\s+0|echo)(\s|;|$)",
+        r"\b(test|check|clippy|lint|fmt|audit|verify|verdict|scan|review|doctor|guard|shellcheck|deny|pytest|ruff|mypy|eslint|gate)[\w-]*\b.*\|\|\s*(true|:|exit\s+0)(\s|;|$)",
         "a check whose failure counts for nothing",
         MEND,
     ),
     row(
         "check.ignored-test",
         CHECK,
-        r#"#\s*\[\s*ignore\b|@pytest\.mark\.(skip|xfail)|@unittest\.skip|\b(it|test|describe)\.skip\s*\(|\bx(it|describe)\s*\(|\bt\.Skip(f|Now)?\s*\(|^\s*@(Disabled|Ignore)\b"#,
+        r"#\s*\[\s*ignore\b|@pytest\.mark\.(skip|xfail)|@unittest\.skip|\b(it|test|describe)\.skip\s*\(|\bx(it|describe)\s*\(|\bt\.Skip(f|Now)?\s*\(|^\s*@(Disabled|Ignore)\b",
         "a test that is not run",
         MEND,
     ),
@@ -239,7 +239,7 @@ pub(crate) const ROWS: &[Row] = &[
     row(
         "mode.world-writable",
         MODE,
-        r#"\bchmod\s+(-\S+\s+)*([0-7]?[0-7]{2}[2367]\b|[ugo]*[ao][ugo]*[+=][rxst]*w|\+[rx]*w)|\b(install|mkdir)\b.*\s(-m|--mode)[ =]?[0-7]?[0-7]{2}[2367]\b"#,
+        r"\bchmod\s+(-\S+\s+)*([0-7]?[0-7]{2}[2367]\b|[ugo]*[ao][ugo]*[+=][rxst]*w|\+[rx]*w)|\b(install|mkdir)\b.*\s(-m|--mode)[ =]?[0-7]?[0-7]{2}[2367]\b",
         "everybody may write",
         NARROW,
     ),
@@ -267,7 +267,7 @@ pub(crate) const ROWS: &[Row] = &[
     row(
         "mode.setuid",
         MODE,
-        r#"\bchmod\s+(-\S+\s+)*([2-7][0-7]{3}\b|[ugoa]*[+=][rwx]*s)|\bsetcap\b"#,
+        r"\bchmod\s+(-\S+\s+)*([2-7][0-7]{3}\b|[ugoa]*[+=][rwx]*s)|\bsetcap\b",
         "a program with another's rights",
         NARROW,
     ),
@@ -288,7 +288,7 @@ pub(crate) const ROWS: &[Row] = &[
     row(
         "lock.tailscale-off",
         LOCK,
-        r"\btailscale\s+(down|logout)\b|\bsystemctl\b.*\b(disable|mask|stop)\b.*\btailscaled?\b",
+        r"\btailscale\s+(down|logout)\b([^:]|$)|\bsystemctl\b.*\b(disable|mask|stop)\b.*\btailscaled?\b",
         "may lock the operator out",
         KEEP_DOOR,
     ),
@@ -323,7 +323,7 @@ pub(crate) const ROWS: &[Row] = &[
     row(
         "sway.answer",
         SWAY,
-        r#"\b(respond|reply|answer|output|return|say|emit|print|write|produce)\b.{0,30}["'`*: ](approved|lgtm)\b|\b(respond|reply|answer)\s+(only\s+)?with\s+(an?\s+)?(approval|empty|json|no\s+(blockers|findings))"#,
+        r#"\b(respond|reply|answer|output|return|say|emit|print|write|produce)\b.{0,30}["'`*: ](approved|lgtm)\b|\b(respond|reply|answer)\s+(only\s+)?with\s+(an?\s+)?(approval|no\s+(blockers|findings))"#,
         "tells a reviewer what to answer",
         SAY_NOTHING,
     ),

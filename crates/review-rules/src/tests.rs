@@ -207,6 +207,8 @@ fn what_is_only_near_a_pattern_is_not_told() {
         "at 12:30:45",
         "/// Returns the previous instruction.",
         "the reviewer reads this file",
+        "/// An answer with a JSON document.",
+        "fail(\"tailscale down: stopped\")",
         "an approved list of hosts",
         "let verdict = Verdict::Approved;",
         "if x == 0 || y == 1 { check() }",
@@ -230,6 +232,8 @@ fn what_is_read_and_not_run_is_told_without_blocking_unless_it_speaks_to_the_rev
         ("tests/run.sh", run.to_owned(), true),
         ("tests/conftest.py", format!("os.system('{run}')"), true),
         ("crates/a/tests/b.rs", format!("run(\"{run}\")"), false),
+        ("tests/golden/a.json", format!("[\"{run}\"]"), false),
+        ("a.json", format!("[\"{run}\"]"), true),
         ("src/decide_tests.rs", format!("run(\"{run}\")"), false),
         ("docs/a.md", run.to_owned(), false),
         ("src/a.rs", format!("    /// {run}"), false),
@@ -427,12 +431,12 @@ fn secrets_are_told_wherever_they_are_and_never_shown() {
     removed.removed = vec![b"other\n".to_vec(), line.clone().into_bytes()];
     let mut context = Made::added("src/a.rs", plain);
     context.context = vec![line.clone().into_bytes()];
-    let marker = format!("{}:{}", "gitleaks", "allow");
-    let marked = Made::added("src/a.rs", format!("let token = \"{key}\"; // {marker}\n"));
+    let allow = format!("{}:{}", "gitleaks", "allow");
+    let marked = Made::added("src/a.rs", format!("let token = \"{key}\"; // {allow}\n"));
     let mut was_marked = Made::added("src/a.rs", plain);
     was_marked.removed =
         marked.new.split_inclusive(|&it| it == b'\n').map(<[u8]>::to_vec).collect();
-    let link = Made::of(b"l", None, Some(("120000", false)), key.as_bytes());
+    let symlink = Made::of(b"l", None, Some(("120000", false)), key.as_bytes());
     let binary = Made::of(b"b", None, Some(("100644", true)), format!("\0{line}").as_bytes());
     let name = Made::of(key.as_bytes(), None, Some(("100644", false)), b"");
     for (what, made, expected) in [
@@ -443,7 +447,7 @@ fn secrets_are_told_wherever_they_are_and_never_shown() {
         ("around", context, Some(1)),
         ("marked by its author", marked, Some(1)),
         ("marked before", was_marked, None),
-        ("a link's target", link, Some(1)),
+        ("a link's target", symlink, Some(1)),
         ("in a binary", binary, Some(1)),
         ("a name", name, Some(0)),
     ] {

@@ -1,7 +1,7 @@
 //! `llm ask`.
 
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use ops_core::cli::Context;
 use ops_core::failure::{Exit, Failure, OrFail};
@@ -31,7 +31,7 @@ pub(super) enum Asked {
 pub(super) fn ask(
     args: &AskArgs,
     context: &Context,
-    secrets_dir: Option<PathBuf>,
+    secrets_dir: Option<&Path>,
 ) -> Result<Asked, Failure> {
     let host = &context.host;
     let setup = Setup::load(context)?;

@@ -3,18 +3,16 @@
 use std::time::{Duration, SystemTime};
 
 use llm_tokens::estimate;
-use llm_wire::{Ask, Class, End, Fault, Image, Received, Reply, Schema, Usage, Why, read, write};
+use llm_wire::{Ask, Class, End, Fault, Image, Received, Reply, Schema, Why, read, write};
 use ops_core::failure::Failure;
-use ops_core::time;
 use outbound::{Cause, Outcome, Request};
-use serde_json::Value;
 
+use super::judge::Trouble;
+use super::told::Failed;
 use super::{Asking, LARGEST_ANSWER, Router, Target, seconds};
 use crate::answer_form::Form;
-use crate::budget::{Account, Caps, Ledger, Reservation};
 use crate::decide::Event;
 use crate::money::Money;
-use crate::price;
 use crate::question::{Answer, AnswerSchema, Question};
 use crate::settings::Purpose;
 use crate::telemetry::{self, Line};
@@ -34,43 +32,6 @@ pub(super) enum Ended {
     Held(Box<Answer>),
     /// Without.
     Not(Event),
-}
-
-/// A call that failed or was not made.
-#[derive(Clone, Debug)]
-pub(super) struct Failed {
-    /// As telemetry names it: `non_transient`, `refused`.
-    pub(super) outcome: &'static str,
-    /// The same more closely: `truncated`, `over_budget`.
-    pub(super) name: &'static str,
-    /// What happened, redacted.
-    pub(super) told: String,
-    /// What an operator can do.
-    pub(super) hint: Option<&'static str>,
-    /// What there is of an answer that does not hold, redacted.
-    pub(super) text: String,
-    /// Whether nothing was sent because a budget has no room.
-    pub(super) is_over_budget: bool,
-}
-
-impl Failed {
-    /// Nobody was asked.
-    pub(super) fn not_asked(told: String) -> Self {
-        Self {
-            outcome: "refused",
-            name: "not_ready",
-            told,
-            hint: None,
-            text: String::new(),
-            is_over_budget: false,
-        }
-    }
-}
-
-/// What a call was worth.
-struct Booked {
-    actual: Option<Money>,
-    booked: Money,
 }
 
 impl Router<'_> {
@@ -218,35 +179,13 @@ impl Router<'_> {
         }
     }
 
-    /// Sets the worst case aside. `Ok(Ok(None))`: there is nothing to set aside.
-    fn reserve(
-        &mut self,
-        asking: &Asking<'_>,
-        worst: Option<Money>,
-    ) -> Result<Result<Option<Reservation>, String>, Failure> {
-        let Some(worst) = worst.filter(|worst| *worst > Money::ZERO) else {
-            return Ok(Ok(None));
-        };
-        let host = &self.context.host;
-        let ledger = match &mut self.ledger {
-            Some(ledger) => ledger,
-            empty => empty.insert(Ledger::open(host, &self.context.home)?),
-        };
-        let budget = &self.setup.settings.budget;
-        let caps =
-            Caps { review: budget.per_review(), run: budget.per_run(), day: budget.per_day() };
-        let account = Account { run: &self.run, review: asking.review.as_deref() };
-        let reserved = ledger.reserve(host.now(), account, worst, caps)?;
-        Ok(reserved.map(Some).map_err(|over| over.to_string()))
-    }
-
     fn send(
         &mut self,
         target: &Target,
         path: &str,
         body: &[u8],
         left: Duration,
-    ) -> Result<Result<Reply, Trouble>, Failure> {
+    ) -> Result<Result<Reply, Box<Trouble>>, Failure> {
         let within = seconds(self.setup.settings.limits.call_seconds).min(left);
         let request = Request::post(&target.base, path).body("application/json", body);
         let request = request.within(within.max(Duration::from_millis(1)));
@@ -259,12 +198,12 @@ impl Router<'_> {
             Outcome::NotSent(why) => {
                 let class = unanswered(self.client.cause());
                 let fault = Fault::without_answer(class, &why);
-                return Ok(Err(Trouble { fault, may_be_billed: false, name: None }));
+                return Ok(Err(Trouble::boxed(fault, false)));
             }
             Outcome::Ambiguous(why) => {
                 let class = unanswered(self.client.cause());
                 let fault = Fault::without_answer(class, &why);
-                return Ok(Err(Trouble { fault, may_be_billed: true, name: None }));
+                return Ok(Err(Trouble::boxed(fault, true)));
             }
         };
         let is_over_cap = answer.body.len() as u64 >= LARGEST_ANSWER;
@@ -284,162 +223,9 @@ impl Router<'_> {
             // Providers bill no error they answer themselves; what a gateway gave up waiting for
             // may have been done all the same.
             let may_be_billed = matches!(fault.status, Some(200 | 408 | 502 | 504 | 520..=529));
-            Trouble { fault, may_be_billed, name: None }
+            Trouble::boxed(fault, may_be_billed)
         }))
     }
-
-    /// Whether a whole answer holds: from a model that may answer, in the form that was asked for.
-    fn judge(
-        &self,
-        asking: &Asking<'_>,
-        target: &Target,
-        reply: Reply,
-    ) -> Result<(Reply, Option<Value>), Trouble> {
-        let spoilt = |name, told: &str, reply: &Reply| Trouble {
-            fault: Fault {
-                status: Some(200),
-                usage: Some(reply.usage),
-                model: Some(reply.model.clone()),
-                request_id: reply.request_id.clone(),
-                ..Fault::without_answer(Class::NonTransient(Why::Shape), told)
-            },
-            may_be_billed: true,
-            name: Some(name),
-        };
-        if asking.question.purpose == Purpose::Review && !self.may_answer(target, &reply.model) {
-            let told = "the model that answered is not the one that was asked";
-            return Err(spoilt("other_model", told, &reply));
-        }
-        let form = asking.form.and_then(|at| self.forms.get(at));
-        match form.map(|form| form.judge(&reply.text)).transpose() {
-            Ok(value) => Ok((reply, value)),
-            Err(why) => {
-                let why = format!("the answer breaks its schema: {why}");
-                Err(spoilt("schema", &why, &reply))
-            }
-        }
-    }
-
-    /// Whether a reply in a review may be of this model: the one that was asked, by one of its
-    /// names, or another that is fit for review.
-    fn may_answer(&self, target: &Target, replied: &str) -> bool {
-        let asked = &target.row.model;
-        let models = &self.setup.models;
-        replied == asked
-            || crate::models::undated(replied) == Some(asked)
-            || models.replied(target.provider(), replied).is_some_and(|row| row.fit_for_review)
-    }
-
-    /// Books what a call cost, or its worst case where nobody knows.
-    fn settle(
-        &mut self,
-        target: &Target,
-        reservation: Option<Reservation>,
-        worst: Option<Money>,
-        judged: &Result<(Reply, Option<Value>), Trouble>,
-    ) -> Result<Booked, Failure> {
-        let (model, usage, may_be_billed) = match judged {
-            Ok((reply, _)) => (Some(reply.model.as_str()), Some(reply.usage), true),
-            Err(it) => (it.fault.model.as_deref(), it.fault.usage, it.may_be_billed),
-        };
-        let actual = match usage {
-            Some(usage) => self.cost(target, model, usage),
-            None if may_be_billed => None,
-            None => Some(Money::ZERO),
-        };
-        if let (Some(actual), Some(reservation), Some(ledger)) =
-            (actual, reservation, &mut self.ledger)
-        {
-            ledger.settle(reservation, actual)?;
-        }
-        Ok(Booked { actual, booked: actual.or(worst).unwrap_or(Money::ZERO) })
-    }
-
-    /// The price of what was used: that of the model that says it answered. `None` when nobody
-    /// knows it.
-    fn cost(&self, target: &Target, model: Option<&str>, usage: Usage) -> Option<Money> {
-        let pricing = &self.setup.settings.budget.pricing;
-        let of = |model: &str| price::of(&self.setup.models, pricing, target.provider(), model);
-        let price = match model {
-            Some(model) => of(model)?,
-            None => target.price?,
-        };
-        Some(price.actual(usage))
-    }
-
-    fn failed_call(&self, target: &Target, trouble: &Trouble) -> Failed {
-        let fault = &trouble.fault;
-        let message = self.context.clean(fault.message.expose());
-        let outcome = fault.class.name();
-        let (name, hint) = match fault.class {
-            Class::TransientQuota { billing: true } => {
-                ("billing", Some("the account has no money or passed its limit"))
-            }
-            Class::NonTransient(why) => (trouble.name.unwrap_or(why.name()), why.hint()),
-            _ => (outcome, None),
-        };
-        let named = match trouble.name {
-            Some(name) => format!("{outcome} ({name})"),
-            None => fault.to_string(),
-        };
-        let told = if message.is_empty() {
-            format!("{target}: {named}")
-        } else {
-            format!("{target}: {named}: {message}")
-        };
-        let text = self.context.clean(fault.text.expose());
-        Failed { outcome, name, told, hint, text, is_over_budget: false }
-    }
-
-    fn line(
-        &self,
-        asking: &Asking<'_>,
-        target: &Target,
-        is_fallback: bool,
-        worst: Option<Money>,
-    ) -> Line {
-        Line {
-            schema: "aiops.llm.call/1".into(),
-            ts: time::rfc3339(self.context.host.now()),
-            run: self.run.clone(),
-            review: asking.review.clone(),
-            purpose: asking.question.purpose,
-            provider: target.provider(),
-            model: target.row.model.clone(),
-            model_requested: target.requested.model.clone(),
-            model_replied: None,
-            request_id: None,
-            tokens_in: None,
-            tokens_cached: None,
-            tokens_out: None,
-            estimated_usd: worst.map(Money::usd),
-            actual_usd: None,
-            booked_usd: 0.0,
-            latency_ms: 0,
-            outcome: String::new(),
-            detail: None,
-            fallback_used: is_fallback,
-        }
-    }
-}
-
-impl Line {
-    fn reply(&mut self, model: &str, request_id: Option<&str>, usage: Option<Usage>) {
-        self.model_replied = Some(model.to_owned()).filter(|it| !it.is_empty());
-        self.request_id = request_id.map(str::to_owned);
-        self.tokens_in = usage.map(|it| it.input);
-        self.tokens_cached = usage.map(|it| it.cached);
-        self.tokens_out = usage.map(|it| it.output);
-    }
-}
-
-/// What went wrong with a call that was made.
-struct Trouble {
-    fault: Fault,
-    /// Whether it may cost something although nothing says how much.
-    may_be_billed: bool,
-    /// What it is called, where the fault does not say.
-    name: Option<&'static str>,
 }
 
 /// How a call without an answer counts.
@@ -449,11 +235,5 @@ fn unanswered(cause: Option<Cause>) -> Class {
         Some(Cause::Tls) => Class::NonTransient(Why::Certificate),
         Some(Cause::Protocol) => Class::NonTransient(Why::Shape),
         Some(Cause::Local) | None => Class::NonTransient(Why::BadRequest),
-    }
-}
-
-impl super::Failures {
-    fn set(&mut self, failed: Failed, is_fallback: bool) {
-        *(if is_fallback { &mut self.fallback } else { &mut self.primary }) = Some(failed);
     }
 }

@@ -68,7 +68,7 @@ impl Router<'_> {
 
     fn leave_evidence(&self, asking: &Asking<'_>, primary: &Target) -> Result<(), Failure> {
         let failures = &asking.failures;
-        let told = |failed: &Option<super::call::Failed>| {
+        let told = |failed: &Option<super::told::Failed>| {
             failed.as_ref().map(|it| self.context.clean(&it.told))
         };
         let text = [&failures.fallback, &failures.primary]

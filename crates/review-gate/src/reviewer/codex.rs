@@ -12,7 +12,6 @@ use ops_core::failure::{Exit, Failure, OrFail};
 use ops_core::host::{Ending, Exec};
 use secrets::Secret;
 use serde_json::Value;
-use verdict::answer::{ANSWER_SCHEMA, Answer};
 
 use crate::git::why;
 
@@ -39,6 +38,8 @@ pub struct Codex<'a> {
 pub struct Ask<'a> {
     /// The whole prompt.
     pub prompt: &'a str,
+    /// The JSON text of the schema that the answer is held to there; the caller holds it to one here.
+    pub schema: &'a str,
     /// The model.
     pub model: &'a Choice,
     /// Where the model is: the configuration's address, never the user's.
@@ -98,10 +99,10 @@ impl<'a> Codex<'a> {
     ///
     /// # Errors
     /// Exit 69 when there is no answer that holds.
-    pub fn ask(&self, ask: &Ask<'_>) -> Result<(Answer, Usage), Failure> {
+    pub fn ask(&self, ask: &Ask<'_>) -> Result<(String, Usage), Failure> {
         let host = &self.context.host;
         let schema = self.scratch.path().join("schema.json");
-        host.replace_file(&schema, ANSWER_SCHEMA.as_bytes(), 0o600)
+        host.replace_file(&schema, ask.schema.as_bytes(), 0o600)
             .or_fail(Exit::Unavailable, "write the schema for codex")?;
         let mut exec = self.exec(arguments(&schema, &self.work(), ask));
         exec.env.insert(KEY.into(), ask.key.expose().into());
@@ -122,8 +123,8 @@ impl<'a> Codex<'a> {
         if !said.success() {
             return Err(refuse(told.failed.unwrap_or_else(|| why(&said))));
         }
-        let answer = told.answer.ok_or_else(|| refuse("it ended without an answer".into()))?;
-        let answer = Answer::read(answer.as_bytes()).map_err(&refuse)?;
+        let answer = told.answer.filter(|answer| !answer.trim().is_empty());
+        let answer = answer.ok_or_else(|| refuse("it ended without an answer".into()))?;
         Ok((answer, told.usage))
     }
 }

@@ -197,8 +197,9 @@ impl Session<'_> {
                         left.usd()
                     )));
             }
-            let (value, usage) = codex.ask(&Ask {
+            let (text, usage) = codex.ask(&Ask {
                 prompt: &whole,
+                schema: ANSWER_SCHEMA,
                 model: &model,
                 api_base: settings.api_base(model.provider),
                 key: &key,
@@ -211,7 +212,7 @@ impl Session<'_> {
             asked.usage.cached_tokens += usage.cached;
             asked.usage.output_tokens += usage.output;
             asked.usage.calls += 1;
-            asked.answers.push(value);
+            asked.answers.push(Answer::read(text.as_bytes()).map_err(unusable)?);
         }
         asked.endpoint_host = Some(basis.endpoint_host(model.provider));
         asked.cost_usd = spent.usd();

@@ -92,14 +92,7 @@ fn earlier(
 
 /// Writes the note that carries the verdict to servers.
 fn note(session: &Session<'_>, signed: &Signed) -> Result<(), Failure> {
-    let mut git = session.review.repository.git().clone();
-    let doing = || "name who writes the note";
-    let mut config = git.config_snapshot_mut();
-    for (name, value) in [("user.name", "review-gate"), ("user.email", "review-gate@localhost")] {
-        config.set_raw_value(name, value).or_fail(Exit::Internal, doing())?;
-    }
-    config.commit().or_fail(Exit::Internal, doing())?;
-    notes::write(&git, signed)
+    notes::write(&session.review.context.host, session.review.repository.git(), signed)
 }
 
 fn artifacts(

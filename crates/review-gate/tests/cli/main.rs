@@ -1,5 +1,12 @@
 //! The real binary, on real repositories, against providers that speak the real formats.
 #![expect(clippy::disallowed_methods, clippy::unwrap_used, reason = "sets up files and processes")]
 
+mod calls;
+mod codex;
 mod desk;
+mod failing;
+mod holes;
+mod hooks;
+mod hostile;
 mod reviews;
+mod waivers;

@@ -22,7 +22,9 @@ fn only_what_is_young_enough_is_summed_each_folder_once() {
     let (dir, host) = (tempfile::tempdir().unwrap(), Host::real());
     let write = |folder: &str, lines: &[Line]| {
         let folder = dir.path().join("artifacts").join(folder);
-        lines.iter().for_each(|line| telemetry::add(&host, &folder, line).unwrap());
+        for line in lines {
+            telemetry::add(&host, &folder, line).unwrap();
+        }
     };
     write("review/20261101T000000Z", &[line("2026-11-01T00:00:00Z", "old", "ok", 9.0)]);
     // Begun before the time, with calls on both sides of it.

@@ -1,5 +1,6 @@
 //! A provider's state by what was found, row by row.
 
+use State::{Degraded, Down, Ok};
 use ops_core::config::{self, Source};
 use ops_core::host::Host;
 
@@ -37,7 +38,6 @@ fn each_finding_has_its_state_and_its_word() {
     let nothing = || both(Shutdown::Unannounced, Shutdown::Unannounced);
     let failed = |class| Listing::Failed(class, "told".into());
     let (down, degraded) = (memory(State::Down, "billing"), memory(State::Degraded, "truncated"));
-    use State::{Degraded, Down, Ok};
     for (day, listing, memory, state, class) in [
         ("2026-06-01", Listing::NotAsked, None, Ok, None),
         ("2026-06-01", Listing::Read(nothing()), None, Ok, None),
