@@ -56,6 +56,12 @@ pub fn schemas() -> Vec<(&'static str, Schema)> {
         ("key.stored.schema.json", schema_for!(keys::Stored)),
         ("key_rotation.schema.json", schema_for!(secrets::rotation::Rotation)),
         ("keys.schema.json", schema_for!(secrets::Registry)),
+        ("llm.answer.schema.json", schema_for!(llm::documents::Answered)),
+        ("llm.call.schema.json", schema_for!(llm::telemetry::Line)),
+        ("llm.cost.schema.json", schema_for!(llm::documents::Cost)),
+        ("llm.health.schema.json", schema_for!(llm::health::Memory)),
+        ("llm.models.schema.json", schema_for!(llm::documents::ModelList)),
+        ("llm.refused.schema.json", schema_for!(llm::documents::Refused)),
         ("llm.schema.json", schema_for!(llm::settings::Settings)),
         ("models.schema.json", schema_for!(llm::models::Models)),
         ("notify.schema.json", schema_for!(notify::settings::Settings)),
@@ -65,6 +71,8 @@ pub fn schemas() -> Vec<(&'static str, Schema)> {
         ("notify.status.schema.json", schema_for!(told::Standing)),
         ("notify.sms.schema.json", schema_for!(told::SmsPoll)),
         ("alert_delivery.schema.json", schema_for!(notify::channels::AlertDelivery)),
+        ("provider_status.schema.json", schema_for!(llm::documents::ProviderStatus)),
+        ("review_fail_closed.schema.json", schema_for!(llm::router::FailClosed)),
         ("run.schema.json", schema_for!(ops_core::record::Run)),
     ]
 }
@@ -80,6 +88,7 @@ pub fn commands() -> Vec<Command> {
         guard::args::Args::command(),
         heal::args::Args::command(),
         key::args::Args::command(),
+        llm::args::Args::command(),
         notify::args::Args::command(),
     ]
 }
