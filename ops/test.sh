@@ -61,6 +61,14 @@ if [ ! -x target/tools/pm2/node_modules/.bin/pm2 ]; then
     echo "test: pm2 could not be installed; its test will say skipped" >&2
 fi
 
+say "the clients of OpenAI and Mistral from PyPI, for the test of tests/fakes"
+sdk=target/tools/llm-sdk
+if [ ! -x "$sdk/bin/python" ] || ! "$sdk/bin/python" -c 'import openai, mistralai' 2>/dev/null; then
+  { python3 -m venv --clear "$sdk" &&
+    "$sdk/bin/pip" install --quiet --disable-pip-version-check openai==3.54.0 mistralai==3.7.0; } ||
+    echo "test: the clients could not be installed; their test will say skipped" >&2
+fi
+
 say "build"
 cargo build --workspace
 
