@@ -8,6 +8,7 @@ use gix::ObjectId;
 use ops_core::config::{SYSTEM_FOLDER, Settings};
 use ops_core::failure::{Exit, Failure, OrFail};
 use ops_core::host::Host;
+use serde_json::Value;
 
 use crate::objects::Objects;
 use crate::policy::Policy;
@@ -118,19 +119,42 @@ impl InForce {
         }
     }
 
-    /// The policy.
+    /// The policy. One that names no endpoint hosts means those of llm.json.
     ///
     /// # Errors
     /// Exit 78 with every violation.
     pub fn policy(&self) -> Result<Policy, Failure> {
-        Policy::read(&self.policy)
-            .or_fail(Exit::Config, "use configs/review.yaml as of the reviewed range's start")
+        let doing = "use configs/review.yaml as of the reviewed range's start";
+        let mut policy = Policy::read(&self.policy).or_fail(Exit::Config, doing)?;
+        if policy.endpoint_hosts.is_empty() {
+            policy.endpoint_hosts = endpoint_hosts(&self.llm);
+        }
+        Ok(policy)
     }
 
     /// Who may sign.
     pub fn signers(&self) -> Signers {
         Signers::read(&self.signers)
     }
+}
+
+/// Where the providers that review have their usual addresses.
+const USUAL_HOSTS: [(&str, &str); 2] =
+    [("openai", "api.openai.com"), ("mistral", "api.mistral.ai")];
+
+/// The hosts, with their ports, that the providers which may review have in llm.json. One that cannot
+/// be read names none, and then no answer counts.
+fn endpoint_hosts(llm: &[u8]) -> Vec<String> {
+    let Ok(llm) = serde_json::from_slice::<Value>(llm) else { return vec![] };
+    let host = |(provider, usual): (&str, &str)| {
+        let base = llm.pointer(&format!("/providers/{provider}/apiBase"));
+        let base = base.and_then(Value::as_str).map_or(usual, |base| {
+            let (_, rest) = base.split_once("://").unwrap_or_default();
+            rest.split('/').next().unwrap_or_default()
+        });
+        base.to_ascii_lowercase()
+    };
+    USUAL_HOSTS.into_iter().map(host).filter(|host| !host.is_empty()).collect()
 }
 
 /// One file of configs/ as of a commit, else the installed or compiled-in one.
@@ -160,4 +184,41 @@ fn elsewhere(host: &Host, name: &str, fallback: &Fallback<'_>) -> Result<Vec<u8>
     let known = fallback.compiled_in.iter().find(|(known, _)| *known == name);
     let shipped = (name == POLICY).then_some(Policy::SHIPPED);
     Ok(known.map(|(_, text)| *text).or(shipped).unwrap_or_default().as_bytes().to_vec())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_policy_without_hosts_means_those_of_the_providers_that_review() {
+        let text = Policy::SHIPPED;
+        let in_force = |llm: &str| InForce {
+            policy: text.as_bytes().to_vec(),
+            llm: llm.as_bytes().to_vec(),
+            ..InForce::default()
+        };
+        for (llm, hosts) in [
+            ("{}", vec!["api.openai.com", "api.mistral.ai"]),
+            (
+                r#"{"providers":{"openai":{"apiBase":"http://127.0.0.1:8080/v1"},"mistral":{}}}"#,
+                vec!["127.0.0.1:8080", "api.mistral.ai"],
+            ),
+            (
+                r#"{"providers":{"ollama":{"apiBase":"http://127.0.0.1:1"},"mistral":{"apiBase":"https://EU.example.com"}}}"#,
+                vec!["api.openai.com", "eu.example.com"],
+            ),
+            ("no json", vec![]),
+        ] {
+            assert_eq!(in_force(llm).policy().unwrap().endpoint_hosts, hosts, "{llm}");
+        }
+    }
+
+    #[test]
+    fn hosts_that_a_policy_names_are_those_that_count() {
+        let text = Policy::SHIPPED.replace("endpointHosts: []", "endpointHosts: [a.example.com]");
+        let in_force =
+            InForce { policy: text.into_bytes(), llm: b"{}".to_vec(), ..InForce::default() };
+        assert_eq!(in_force.policy().unwrap().endpoint_hosts, ["a.example.com"]);
+    }
 }

@@ -34,7 +34,8 @@ pub struct Policy {
     pub gate_paths: Vec<String>,
     /// What becomes of a binary file that is new or changed.
     pub binaries: Binaries,
-    /// The hosts whose answers count.
+    /// The hosts, with their ports, whose answers count. None: those that llm.json, as of the same
+    /// commit, gives the providers that may review.
     #[schemars(length(max = 16))]
     pub endpoint_hosts: Vec<String>,
     /// Which kinds of reviewer count.

@@ -78,7 +78,7 @@ impl Reviewer {
         let signed = self.sign(checkout, draft);
         let git = opened(checkout.path());
         Store::of(&git).put(&Host::real(), &signed).unwrap();
-        verdict::notes::write(&git, &signed).unwrap();
+        verdict::notes::write(&Host::real(), &git, &signed).unwrap();
         // As git itself sees it.
         world.done(checkout.path(), &["notes", "--ref=aiops-verdicts", "show", &draft.to]);
     }
