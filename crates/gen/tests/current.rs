@@ -54,6 +54,14 @@ fn shipped_configuration_is_valid_and_nothing_else_is_shipped() {
     whole::<llm::settings::Settings>(&folder);
     whole::<llm::models::Models>(&folder);
     whole::<verdict::Policy>(&folder);
+    whole::<ship::settings::Settings>(&folder);
+    review_gate::prompt::Prompt::parse(
+        "configs/prompts/review.md",
+        &fs::read(folder.join("prompts/review.md")).unwrap(),
+    )
+    .unwrap();
+    let signers = fs::read(folder.join("allowed_signers")).unwrap();
+    assert!(verdict::signers::Signers::read(&signers).entries.is_empty(), "shipped: nobody");
     let files: BTreeSet<String> = fs::read_dir(folder)
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
@@ -63,6 +71,7 @@ fn shipped_configuration_is_valid_and_nothing_else_is_shipped() {
         files,
         BTreeSet::from(
             [
+                "allowed_signers",
                 "bridge.yaml",
                 "doctor.yaml",
                 "guard.yaml",
@@ -70,8 +79,10 @@ fn shipped_configuration_is_valid_and_nothing_else_is_shipped() {
                 "llm.json",
                 "models.json",
                 "notify.yaml",
+                "prompts",
                 "review.yaml",
                 "schemas",
+                "ship.yaml",
             ]
             .map(str::to_owned)
         )
@@ -103,6 +114,8 @@ fn open_objects(name: &str, at: &str, schema: &serde_json::Value) {
         "notify.schema.json",
         "review.schema.json",
         "review.waiver.schema.json",
+        "ship.schema.json",
+        "ship.shipping.schema.json",
         "verdict.schema.json",
     ];
     if let Some(object) = schema.as_object() {

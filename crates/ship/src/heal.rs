@@ -58,6 +58,8 @@ pub(crate) fn heal(ship: &Ship<'_>, memory: &mut Memory, left: f64) -> Result<Sa
         Ok(proposed) => proposed,
         Err(why) => return Ok(Said::no(why)),
     };
+    // A review notes what it cost by itself.
+    ship.context.note_cost(usd);
     let paid = |said: Said| Said { usd, ..said };
     if !memory.diffs.insert(verdict::sha256(diff.as_bytes())) {
         return Ok(paid(Said::no("the same diff was proposed before")));

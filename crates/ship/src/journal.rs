@@ -91,7 +91,6 @@ impl<'a> Journal<'a> {
     /// Adds to what was spent.
     pub(crate) fn spent(&mut self, usd: f64) {
         self.shipping.spent_usd += usd;
-        self.context.note_cost(usd);
     }
 
     /// Ends the record.

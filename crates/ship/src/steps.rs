@@ -109,10 +109,10 @@ impl Ship<'_> {
 
     fn run_test(&self, argv: &[String]) -> Result<Finished, Failure> {
         let host = &self.context.host;
-        let (program, args) = argv
+        let (program, operands) = argv
             .split_first()
             .ok_or_else(|| Failure::new(Exit::Config, "run the tests: one of them is empty"))?;
-        let mut exec = Exec::new(program, args.iter().map(OsString::from));
+        let mut exec = Exec::new(program, operands.iter().map(OsString::from));
         exec.folder = Some(self.checkout.top.clone());
         exec.deadline = Duration::from_secs(60 * self.settings.test_minutes);
         exec.cap = KEPT;
@@ -140,32 +140,8 @@ impl Ship<'_> {
                 let mut lines = vec![format!("{}: {}", verdict.verdict.word(), verdict.summary)];
                 lines.extend(verdict.because.iter().cloned());
                 let usd = if kept.cached { 0.0 } else { verdict.meta.cost_usd };
-                let ended = self.ended(is_yes, verdict, memory, &mut lines);
+                let ended = ended(is_yes, verdict, memory, &mut lines);
                 Ok(Said { ended, lines, usd })
-            }
-        }
-    }
-
-    fn ended(
-        &self,
-        is_yes: bool,
-        verdict: Verdict,
-        memory: &mut Memory,
-        lines: &mut Vec<String>,
-    ) -> Ended {
-        if is_yes {
-            return Ended::Yes;
-        }
-        let is_simulated = verdict.meta.simulated;
-        if is_simulated {
-            lines.push("the verdict is simulated, and no gate takes it".to_owned());
-            return Ended::No;
-        }
-        match memory.remember(verdict) {
-            Ok(()) => Ended::Blocked,
-            Err(why) => {
-                lines.push(why);
-                Ended::No
             }
         }
     }
@@ -243,6 +219,25 @@ impl Ship<'_> {
             exec.env.insert("GIT_SSH_COMMAND".into(), "ssh -o BatchMode=yes".into());
         }
         Ok(())
+    }
+}
+
+/// What a verdict means here.
+fn ended(is_yes: bool, verdict: Verdict, memory: &mut Memory, lines: &mut Vec<String>) -> Ended {
+    if is_yes {
+        return Ended::Yes;
+    }
+    let is_simulated = verdict.meta.simulated;
+    if is_simulated {
+        lines.push("the verdict is simulated, and no gate takes it".to_owned());
+        return Ended::No;
+    }
+    match memory.remember(verdict) {
+        Ok(()) => Ended::Blocked,
+        Err(why) => {
+            lines.push(why);
+            Ended::No
+        }
     }
 }
 

@@ -62,7 +62,7 @@ impl Looked {
         let in_packets = !manifest.packets.is_empty();
         let changed = manifest.files.iter().map(|entry| changed(repository, entry, in_packets));
         let changed = changed.collect::<Result<_, _>>()?;
-        Ok(Self { packets, rules, changed, manifest })
+        Ok(Self { manifest, packets, rules, changed })
     }
 
     /// Where something that looks like a secret stands, unless a waiver says that it is none.

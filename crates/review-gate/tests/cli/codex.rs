@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 
-use crate::desk::{Desk, approval, objection, openai_key};
+use crate::desk::{Desk, approval, objection, openai_key, skipped};
 
 /// A PATH on which `codex` is this script; the built binary is still found by its full name.
 fn stand_in(desk: &Desk, script: &str) -> String {
@@ -108,7 +108,7 @@ fn real() -> Option<PathBuf> {
             .arg("@openai/codex@0.169.0");
         let done = npm.output();
         if !done.as_ref().is_ok_and(|it| it.status.success()) {
-            eprintln!("SKIPPED the_real_codex_reviews: npm cannot install it: {done:?}");
+            skipped("the_real_codex_reviews", &format!("npm cannot install it: {done:?}"));
             return None;
         }
     }
@@ -124,10 +124,10 @@ fn stream(text: &str) -> fakes::Reply {
         serde_json::json!({"type": "response.output_item.done", "output_index": 0, "item": item}),
         serde_json::json!({"type": "response.completed", "response": {"id": "r1", "usage": usage}}),
     ];
-    let mut body = String::new();
-    for event in events {
-        body.push_str(&format!("event: {}\ndata: {event}\n\n", event["type"].as_str().unwrap()));
-    }
+    let text =
+        |event: &Value| format!("event: {}\ndata: {event}\n\n", event["type"].as_str().unwrap());
+    let body: Vec<String> = events.iter().map(text).collect();
+    let body = body.concat();
     fakes::Reply::new(200, "text/event-stream", body.into_bytes())
 }
 

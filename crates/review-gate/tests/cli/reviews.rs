@@ -100,8 +100,7 @@ fn another_prompt_policy_or_configuration_at_the_start_is_another_review() {
         desk.run("run --gate").is(0, &["APPROVED"]);
         // The same tree on top of a start that differs in one rule.
         let text = match file {
-            "configs/review.yaml" => format!("{}{change}", desk.read(file)),
-            "configs/llm.json" => format!("{}{change}", desk.read(file)),
+            "configs/review.yaml" | "configs/llm.json" => format!("{}{change}", desk.read(file)),
             "configs/models.json" => {
                 format!("{} ", include_str!("../../../../configs/models.json"))
             }
