@@ -98,6 +98,8 @@ try doctor.host "0 1 69" doctor host --json
 try guard.status "0 1 69" guard status --json
 try heal.plan "0 1" heal ssh --plan --json
 try key.list "0" key list --json
+try llm.status "0 1" llm status --json
+try llm.models "0" llm models --json
 try notify.status "0" notify status --json
 try notify.dry-run "0 77?" notify send --dry-run --title "smoke test" --check smoke.dry-run
 for program in bridge-exec bridge-publish bridge-report bridge-submit deploy hq llm orb-wrap \

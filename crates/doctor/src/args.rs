@@ -16,6 +16,7 @@ Examples:
   doctor host --facts facts.json             judge recorded facts: the same report anywhere
   ss -tulnp | doctor ports --ss -            judge captured text
   doctor repo --fix                          a repository's own health
+  doctor providers                           keys, models and money of language models
 
 Exit codes: 0 nothing failed; 1 something did; 2 usage; 69 nothing failed but something is unknown,
 or the report could not be saved; 65 --facts is malformed; 78 configuration. Checks: docs/doctor.md.";
@@ -70,6 +71,8 @@ pub enum Call {
     Ports(PortsArgs),
     /// Judge a repository: hooks, configuration, secrets, units
     Repo(RepoArgs),
+    /// Judge the providers of language models: asks each enabled one (`llm doctor` does it)
+    Providers(ProvidersArgs),
     /// Print a JSON Schema
     Schema {
         /// Of which document
@@ -131,6 +134,14 @@ pub struct PortsArgs {
     pub ss: Option<PathBuf>,
 }
 
+/// Which keys.
+#[derive(ClapArgs, Clone, Debug)]
+pub struct ProvidersArgs {
+    /// Folder of secret files [default: /etc/ai-ops-runner/secrets]
+    #[arg(long, value_name = "DIR", env = "AIOPS_SECRETS_DIR", hide_env_values = true)]
+    pub secrets_dir: Option<PathBuf>,
+}
+
 /// Which repository.
 #[derive(ClapArgs, Clone, Debug)]
 pub struct RepoArgs {
@@ -166,7 +177,9 @@ impl Command for Args {
             None => &self.host,
             Some(Call::Host(host)) => host,
             Some(Call::Repo(repo)) => return repo.fix.then(|| "repo --fix".to_owned()),
-            Some(Call::Facts(_) | Call::Ports(_) | Call::Schema { .. }) => return None,
+            Some(Call::Facts(_) | Call::Ports(_) | Call::Providers(_) | Call::Schema { .. }) => {
+                return None;
+            }
         };
         host.notify.then(|| "host --notify".to_owned())
     }

@@ -2,6 +2,7 @@
 
 mod host;
 mod ports;
+mod providers;
 mod watch;
 
 use std::collections::BTreeSet;
@@ -30,6 +31,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Box<dyn report::Repo
         Some(Call::Host(host)) => host::run(host, format, context),
         Some(Call::Facts(facts)) => host::facts(facts, context),
         Some(Call::Ports(ports)) => ports::run(ports, format, context),
+        Some(Call::Providers(of)) => providers::run(args, of, format, context),
         Some(Call::Repo(repo)) => crate::repo::run(repo, format, context),
         Some(Call::Schema { of }) => schema(*of),
     }

@@ -97,6 +97,7 @@ fn open_objects(name: &str, at: &str, schema: &serde_json::Value) {
         "guard.state.schema.json",
         "key_rotation.schema.json",
         "keys.schema.json",
+        "llm.health.schema.json",
         "llm.schema.json",
         "models.schema.json",
         "notify.schema.json",

@@ -123,6 +123,22 @@ impl Ledger {
                 made => made.or_fail(Exit::Unavailable, doing())?,
             }
         }
+        Self::connect(host, home, path)
+    }
+
+    /// Opens an existing ledger to look at it. `None` when nothing was ever spent.
+    ///
+    /// # Errors
+    /// As [`Ledger::open`].
+    pub fn look(host: &Host, home: &Path) -> Result<Option<Self>, Failure> {
+        let path = folder(home).join("budget.db");
+        let there =
+            host.look(&path).or_fail(Exit::Unavailable, format!("look at {}", path.display()))?;
+        there.map(|_| Self::connect(host, home, path)).transpose()
+    }
+
+    fn connect(host: &Host, home: &Path, path: PathBuf) -> Result<Self, Failure> {
+        let doing = || format!("open {}", path.display());
         let real = host.resolve(&folder(home)).or_fail(Exit::Unavailable, doing())?;
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
             | OpenFlags::SQLITE_OPEN_NO_MUTEX

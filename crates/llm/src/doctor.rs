@@ -214,8 +214,9 @@ fn router(context: &Context, settings: &Settings, providers: &[ProviderHealth]) 
     if !notes.is_empty() {
         state = state.max(State::Degraded);
     }
-    let ledger = Ledger::open(&context.host, &context.home);
-    let budget = match ledger.and_then(|ledger| ledger.today(context.host.now())) {
+    let today = Ledger::look(&context.host, &context.home)
+        .and_then(|ledger| ledger.map(|it| it.today(context.host.now())).transpose());
+    let budget = match today.map(Option::unwrap_or_default) {
         Ok((spent, open)) => Some(Day {
             cap_usd: settings.budget.max_usd_per_day,
             spent_usd: spent.usd(),

@@ -5,9 +5,7 @@ use std::error::Error;
 use std::io::Write as _;
 use std::path::Path;
 
-use review_bundle::{Exclusions, Limits, Repository, build};
-
-const MAX_BLOB_BYTES: u64 = 64 << 20;
+use review_bundle::{Exclusions, Limits, MAX_BLOB_BYTES, Repository, build};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let argv: Vec<String> = std::env::args().collect();

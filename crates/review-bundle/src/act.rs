@@ -46,6 +46,11 @@ pub fn write_packets(
 ) -> Result<Written, Failure> {
     let folder = below.join("review_packets").join(time::stamp(host.now()));
     let doing = || format!("write {}", folder.display());
+    let there = host.look(&folder).or_fail(Exit::Unavailable, doing())?;
+    if there.is_some() {
+        return Err(Failure::new(Exit::TryLater, doing())
+            .because("it exists: packets were written in this very second"));
+    }
     host.make_dir(&folder, FOLDER_MODE).or_fail(Exit::Unavailable, doing())?;
     let mut files = Vec::new();
     let mut write = |name: &str, bytes: &[u8]| {

@@ -14,6 +14,10 @@ use crate::walk::{Change, Object, changes};
 /// The version of the text's format. It changes whenever the same range would give other bytes.
 pub(crate) const FORMAT: u32 = 1;
 
+/// The largest blob that is worth rendering, bytes, for callers that have no number of their own.
+/// Rendering takes up to about a hundred bytes for each, where every line is empty.
+pub const MAX_BLOB_BYTES: u64 = 8 << 20;
+
 /// How much rendered text is kept. Above it, sections are rendered again when they are needed.
 const KEPT_BYTES: u64 = 64 << 20;
 

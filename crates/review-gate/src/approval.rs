@@ -20,11 +20,12 @@ use crate::{basis, range};
 /// # Errors
 /// Exit 69 when they cannot be read.
 pub fn kept(host: &Host, repository: &Repository, to: ObjectId) -> Result<Vec<Signed>, Failure> {
-    let mut all = Store::of(repository.git()).verdicts(host, &to.to_string())?;
+    let name = to.to_string();
+    let mut all = Store::of(repository.git()).verdicts(host, &name)?;
     all.extend(notes::read(repository.git(), to)?);
     let mut read: Vec<Signed> = Vec::new();
     for signed in all.iter().filter_map(|bytes| Signed::read(bytes).ok()) {
-        if signed.range().to_sha == to.to_string()
+        if signed.range().to_sha == name
             && !read.iter().any(|it| it.envelope().to_bytes() == signed.envelope().to_bytes())
         {
             read.push(signed);

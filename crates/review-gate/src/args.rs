@@ -62,7 +62,7 @@ pub enum Verb {
     Finish,
     /// Show a verdict
     Show(ShowArgs),
-    /// Hold hooks and scripts to the rules; with CHECK_VERDICT=1 the verdict of HEAD too
+    /// Hold hooks and scripts to the rules; with `CHECK_VERDICT=1` the verdict of HEAD too
     VerifyTree,
     /// Make the first baseline, signer, policy and hook, as one commit to look at
     Init(InitArgs),
@@ -83,7 +83,7 @@ pub struct BundleArgs {
     #[command(flatten)]
     pub range: RangeArgs,
 
-    /// Where to write [bundle: standard output; packets: review_packets/ in the artifacts]
+    /// Where to write [bundle: standard output; packets: `review_packets/` in the artifacts]
     #[arg(long, value_name = "PATH")]
     pub out: Option<PathBuf>,
 
@@ -99,7 +99,7 @@ pub struct BundleArgs {
 /// Which range.
 #[derive(ClapArgs, Clone, Debug, Default)]
 pub struct RangeArgs {
-    /// Where the range starts [default: the baseline, docs/LAST_REVIEWED_SHA.txt at HEAD]
+    /// Where the range starts [default: the baseline, `docs/LAST_REVIEWED_SHA.txt` at HEAD]
     #[arg(long, value_name = "COMMIT")]
     pub since: Option<String>,
 
@@ -123,7 +123,7 @@ pub struct RunArgs {
     #[arg(long, value_enum, default_value_t = Reviewer::Api)]
     pub reviewer: Reviewer,
 
-    /// Ask nobody: a verdict for tests, which every gate refuses (CODEX_SKIP=1 does the same)
+    /// Ask nobody: a verdict for tests, which every gate refuses (`CODEX_SKIP=1` does the same)
     #[arg(long)]
     pub simulate: bool,
 }
@@ -181,7 +181,7 @@ pub struct InitArgs {
     #[arg(long, value_name = "SHA", default_value = "HEAD")]
     pub baseline: String,
 
-    /// An OpenSSH public key whose verdicts count [default: that of the secret verdict_signing_key]
+    /// An OpenSSH public key whose verdicts count [default: that of the secret `verdict_signing_key`]
     #[arg(long, value_name = "FILE")]
     pub signer: Option<PathBuf>,
 }

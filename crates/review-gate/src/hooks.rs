@@ -58,14 +58,14 @@ fn file_problem(host: &Host, path: &Path, wanted: &str) -> Option<String> {
     if entry.kind != Kind::File {
         return Some(format!("{shown} is no regular file"));
     }
-    if entry.mode & 0o100 == 0 {
-        return Some(format!("{shown} is not executable: git passes over it"));
-    }
     match host.read(path, 1 << 20) {
-        Ok(bytes) if bytes == wanted.as_bytes() => None,
-        Ok(_) => Some(format!("{shown} is not the text of this review-gate")),
-        Err(err) => Some(format!("{shown}: {err}")),
+        Ok(bytes) if bytes != wanted.as_bytes() => {
+            return Some(format!("{shown} is not the text of this review-gate"));
+        }
+        Err(err) => return Some(format!("{shown}: {err}")),
+        Ok(_) => {}
     }
+    (entry.mode & 0o100 == 0).then(|| format!("{shown} is not executable: git passes over it"))
 }
 
 fn resolved(host: &Host, path: &Path) -> PathBuf {

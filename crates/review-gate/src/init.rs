@@ -21,7 +21,7 @@ pub const SIGNERS: &str = "configs/allowed_signers";
 /// The file of the policy.
 pub const POLICY: &str = "configs/review.yaml";
 
-/// What allowed_signers says before the first line.
+/// What `allowed_signers` says before the first line.
 const ABOUT: &str = include_str!("../../../configs/allowed_signers");
 
 /// Makes the commit.
@@ -106,7 +106,7 @@ fn signer(context: &Context, args: &InitArgs) -> Result<Option<String>, Failure>
             key.algorithm()
         )));
     }
-    let name: String = key.comment().chars().filter(|it| it.is_ascii_graphic()).collect();
+    let name: String = key.comment().chars().filter(char::is_ascii_graphic).collect();
     let name = name.trim_start_matches('#').replace(['"', ',', '*', '?', '!'], "-");
     let name = if name.is_empty() { "reviewer".to_owned() } else { name };
     let mut bare = key.clone();

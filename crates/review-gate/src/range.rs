@@ -13,14 +13,13 @@ use crate::init::{BASELINE, POLICY, SIGNERS};
 /// Exit 65 when the baseline file is malformed, 69 when a commit cannot be found, 78 when there is
 /// no baseline, 1 when the range's start is no ancestor of its end.
 pub fn resolve(repository: &Repository, args: &RangeArgs) -> Result<Range, Failure> {
-    let range = match &args.since {
-        Some(since) => repository.range(since, &args.to)?,
-        None => {
-            let to = repository.commit(&args.to)?;
-            let baseline = baseline(repository, to)?;
-            let since = begun(repository, &baseline, to)?;
-            repository.range(&since, &to.to_string())?
-        }
+    let range = if let Some(since) = &args.since {
+        repository.range(since, &args.to)?
+    } else {
+        let to = repository.commit(&args.to)?;
+        let baseline = baseline(repository, to)?;
+        let since = begun(repository, &baseline, to)?;
+        repository.range(&since, &to.to_string())?
     };
     if !is_ancestor(repository, range.since, range.to)? {
         let (since, to) = (range.since, range.to);

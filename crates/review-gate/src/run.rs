@@ -89,16 +89,7 @@ pub fn review(context: &Context, folder: &Path, args: &RunArgs) -> Result<Review
             Asked::nobody(&review)?
         }
         None if simulated => Asked::simulated(&review)?,
-        None => match key.as_ref().map(|key| review.remembered(key)).transpose()?.flatten() {
-            Some(asked) => asked,
-            None => {
-                let asked = review.ask()?;
-                if let Some(key) = &key {
-                    review.remember(key, &asked)?;
-                }
-                asked
-            }
-        },
+        None => review.answers(key.as_ref())?,
     };
     let verdict = derive(Inputs {
         range: asked_for.clone(),

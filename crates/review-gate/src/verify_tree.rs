@@ -61,7 +61,7 @@ fn verdict(context: &Context, folder: &Path, outcome: Outcome) -> Result<Outcome
     Ok(match approval::of(&context.host, &repository, to)? {
         Ok((_, who)) => outcome.did(format!("{to} is approved, signed by {who}")),
         Err(reasons) => {
-            let told = reasons.into_iter().fold(outcome, |outcome, why| outcome.but(why));
+            let told = reasons.into_iter().fold(outcome, Outcome::but);
             told.then("review-gate run --gate, or fetch refs/notes/aiops-verdicts")
         }
     })

@@ -6,7 +6,7 @@ use std::error::Error;
 use std::io::Write as _;
 use std::path::Path;
 
-use review_bundle::{Exclusions, Repository, build};
+use review_bundle::{Exclusions, MAX_BLOB_BYTES, Repository, build};
 use review_rules::{Finding, Policy, Rules};
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -25,7 +25,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         let range = repository.range(&since.to_string(), &to.to_string())?;
         let mut found: Vec<Finding> = Vec::new();
         let mut look = |section: &review_bundle::Section<'_>| found.extend(rules.find(section));
-        drop(build(&repository, &range, &Exclusions::default(), 64 << 20, &mut look)?);
+        drop(build(&repository, &range, &Exclusions::default(), MAX_BLOB_BYTES, &mut look)?);
         commits += 1;
         blocked += usize::from(found.iter().any(|it| it.blocks));
         for it in &found {

@@ -73,7 +73,7 @@ pub(crate) const CHECKS: &[Check] = &[
     check(
         "file.too-large",
         UNSEEN,
-        |it| it.entry.kind == Kind::TooLarge,
+        |it| it.entry.kind == Kind::TooLarge && it.entry.new.is_some(),
         "too large to be shown",
         "split it, or keep it elsewhere",
     ),

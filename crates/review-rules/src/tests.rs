@@ -369,7 +369,17 @@ fn changes_that_are_more_than_lines_are_told() {
         let told = found.iter().find(|it| it.rule == *id).map(|it| it.blocks);
         assert_eq!(told, Some(*blocks && *id != "binary.content"), "{id}");
     }
-    assert!(Made::of(b"l", Some(("120000", false)), None, b"/etc").find().is_empty());
+    // What goes away needs no review of what it was.
+    let mut gone = Made::of(b"large", text, None, b"");
+    gone.entry.kind = Kind::TooLarge;
+    for made in [
+        gone,
+        Made::of(b"l", Some(("120000", false)), None, b"/etc"),
+        Made::of(b"b", Some(("100755", true)), None, b""),
+        Made::of(b"m", Some(("160000", false)), None, b""),
+    ] {
+        assert!(made.find().is_empty(), "{:?}", made.find());
+    }
 }
 
 #[test]

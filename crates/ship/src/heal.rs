@@ -58,6 +58,8 @@ pub(crate) fn heal(ship: &Ship<'_>, memory: &mut Memory, left: f64) -> Result<Sa
         Ok(proposed) => proposed,
         Err(why) => return Ok(Said::no(why)),
     };
+    // A review notes what it cost by itself.
+    ship.context.note_cost(usd);
     let paid = |said: Said| Said { usd, ..said };
     if !memory.diffs.insert(verdict::sha256(diff.as_bytes())) {
         return Ok(paid(Said::no("the same diff was proposed before")));
@@ -102,7 +104,7 @@ fn files(
         return Ok(Err("nothing that blocks names a place to mend".to_owned()));
     }
     for finding in open(verdict) {
-        if matches!(&finding.source, Source::Rule(rule) if rule.starts_with("secret")) {
+        if matches!(&finding.source, Source::Rule(rule) if rule.starts_with("secret.")) {
             return Ok(Err("a secret is taken out by a person, and rotated".to_owned()));
         }
         let Some(path) = finding.file.as_ref().filter(|_| finding.anchored) else {
@@ -118,7 +120,8 @@ fn files(
         let Ok(text) = String::from_utf8(bytes) else {
             return Ok(Err(format!("{path} is no text")));
         };
-        if !secret_scan::Rules::shipped().scan_text(Some(path.as_ref()), text.as_bytes()).is_empty() {
+        if !secret_scan::Rules::shipped().scan_text(Some(path.as_ref()), text.as_bytes()).is_empty()
+        {
             return Ok(Err(format!("{path} holds what looks like a secret: it is not sent")));
         }
         files.push((path.clone(), text));

@@ -34,7 +34,9 @@ pub(crate) fn last(context: &Context, top: &Path) -> Result<Option<Shipping>, Fa
     let path = folder(context).join(format!("{}.json", name(top)));
     let doing = || format!("read {}", path.display());
     match context.host.read_plain(&path, LARGEST) {
-        Ok((_, bytes)) => serde_json::from_slice(&bytes).or_fail(Exit::Malformed, doing()).map(Some),
+        Ok((_, bytes)) => {
+            serde_json::from_slice(&bytes).or_fail(Exit::Malformed, doing()).map(Some)
+        }
         Err(err) if err.kind() == std::io::ErrorKind::NotFound => Ok(None),
         Err(err) => Err(err).or_fail(Exit::Unavailable, doing()),
     }
@@ -89,7 +91,6 @@ impl<'a> Journal<'a> {
     /// Adds to what was spent.
     pub(crate) fn spent(&mut self, usd: f64) {
         self.shipping.spent_usd += usd;
-        self.context.note_cost(usd);
     }
 
     /// Ends the record.
@@ -105,7 +106,8 @@ impl<'a> Journal<'a> {
     fn write(&mut self) -> Result<(), Failure> {
         self.shipping.updated_at = time::rfc3339(self.context.host.now());
         let doing = || format!("write {}", self.path.display());
-        let mut bytes = serde_json::to_vec_pretty(&self.shipping).or_fail(Exit::Internal, doing())?;
+        let mut bytes =
+            serde_json::to_vec_pretty(&self.shipping).or_fail(Exit::Internal, doing())?;
         bytes.push(b'\n');
         let host = &self.context.host;
         host.make_dir(&folder(self.context), 0o750)

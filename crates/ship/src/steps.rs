@@ -55,12 +55,7 @@ impl From<Outcome> for Said {
 
 impl Ship<'_> {
     /// Takes one step. `left` is how many dollars there are.
-    pub(crate) fn take(
-        &self,
-        step: Step,
-        memory: &mut Memory,
-        left: f64,
-    ) -> Result<Said, Failure> {
+    pub(crate) fn take(&self, step: Step, memory: &mut Memory, left: f64) -> Result<Said, Failure> {
         match step {
             Step::VerifyTree => self.verify(),
             Step::Tests => self.tests(),
@@ -73,14 +68,23 @@ impl Ship<'_> {
 
     fn verify(&self) -> Result<Said, Failure> {
         if let Some(what) = self.unclean()?.first() {
-            return Ok(Said::no(format!("the work tree is not clean: {what}; commit or remove it")));
+            return Ok(Said::no(format!(
+                "the work tree is not clean: {what}; commit or remove it"
+            )));
         }
         verify_tree::look(self.context, &self.checkout.top).map(Into::into)
     }
 
     /// What is neither committed nor ignored.
     pub(crate) fn unclean(&self) -> Result<Vec<String>, Failure> {
-        let status = ["status", "--porcelain", "-z", "--no-renames", "--untracked-files=all", "--ignore-submodules=none"];
+        let status = [
+            "status",
+            "--porcelain",
+            "-z",
+            "--no-renames",
+            "--untracked-files=all",
+            "--ignore-submodules=none",
+        ];
         let said = self.checkout.git.said(status)?;
         let entries = said.split(|byte| *byte == 0).filter(|entry| entry.len() > 3);
         Ok(entries.map(|entry| String::from_utf8_lossy(&entry[3..]).into_owned()).collect())
@@ -105,10 +109,10 @@ impl Ship<'_> {
 
     fn run_test(&self, argv: &[String]) -> Result<Finished, Failure> {
         let host = &self.context.host;
-        let (program, args) = argv.split_first().ok_or_else(|| {
-            Failure::new(Exit::Config, "run the tests: one of them is empty")
-        })?;
-        let mut exec = Exec::new(program, args.iter().map(OsString::from));
+        let (program, operands) = argv
+            .split_first()
+            .ok_or_else(|| Failure::new(Exit::Config, "run the tests: one of them is empty"))?;
+        let mut exec = Exec::new(program, operands.iter().map(OsString::from));
         exec.folder = Some(self.checkout.top.clone());
         exec.deadline = Duration::from_secs(60 * self.settings.test_minutes);
         exec.cap = KEPT;
@@ -136,32 +140,8 @@ impl Ship<'_> {
                 let mut lines = vec![format!("{}: {}", verdict.verdict.word(), verdict.summary)];
                 lines.extend(verdict.because.iter().cloned());
                 let usd = if kept.cached { 0.0 } else { verdict.meta.cost_usd };
-                let ended = self.ended(is_yes, verdict, memory, &mut lines);
+                let ended = ended(is_yes, verdict, memory, &mut lines);
                 Ok(Said { ended, lines, usd })
-            }
-        }
-    }
-
-    fn ended(
-        &self,
-        is_yes: bool,
-        verdict: Verdict,
-        memory: &mut Memory,
-        lines: &mut Vec<String>,
-    ) -> Ended {
-        if is_yes {
-            return Ended::Yes;
-        }
-        let is_simulated = verdict.meta.simulated;
-        if is_simulated {
-            lines.push("the verdict is simulated, and no gate takes it".to_owned());
-            return Ended::No;
-        }
-        match memory.remember(verdict) {
-            Ok(()) => Ended::Blocked,
-            Err(why) => {
-                lines.push(why);
-                Ended::No
             }
         }
     }
@@ -195,7 +175,15 @@ impl Ship<'_> {
         let git = &self.checkout.git;
         let theirs = "refs/aiops/notes/remote";
         let spec = format!("+{}:{theirs}", verdict::notes::REFERENCE);
-        let words = ["fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules", "--refmap=", "--"];
+        let words = [
+            "fetch",
+            "--quiet",
+            "--no-tags",
+            "--no-write-fetch-head",
+            "--no-recurse-submodules",
+            "--refmap=",
+            "--",
+        ];
         let mut exec = git.quiet(words);
         exec.args.extend([self.settings.remote.clone().into(), spec.into()]);
         self.go_outside(&mut exec)?;
@@ -205,11 +193,13 @@ impl Ship<'_> {
             if said.contains("couldn't find remote ref") {
                 return Ok(());
             }
-            return Err(Failure::new(Exit::Unavailable, "fetch the remote's verdicts")
-                .because(why(&done)));
+            return Err(
+                Failure::new(Exit::Unavailable, "fetch the remote's verdicts").because(why(&done))
+            );
         }
         let name = format!("--ref={}", verdict::notes::REFERENCE);
-        let mut join = git.quiet(["notes", &name, "merge", "--quiet", "-s", "cat_sort_uniq", theirs]);
+        let mut join =
+            git.quiet(["notes", &name, "merge", "--quiet", "-s", "cat_sort_uniq", theirs]);
         for who in ["AUTHOR", "COMMITTER"] {
             join.env.insert(format!("GIT_{who}_NAME").into(), "ship".into());
             join.env.insert(format!("GIT_{who}_EMAIL").into(), "ship@localhost".into());
@@ -232,10 +222,32 @@ impl Ship<'_> {
     }
 }
 
+/// What a verdict means here.
+fn ended(is_yes: bool, verdict: Verdict, memory: &mut Memory, lines: &mut Vec<String>) -> Ended {
+    if is_yes {
+        return Ended::Yes;
+    }
+    let is_simulated = verdict.meta.simulated;
+    if is_simulated {
+        lines.push("the verdict is simulated, and no gate takes it".to_owned());
+        return Ended::No;
+    }
+    match memory.remember(verdict) {
+        Ok(()) => Ended::Blocked,
+        Err(why) => {
+            lines.push(why);
+            Ended::No
+        }
+    }
+}
+
 /// Variables that tests do not get: git's own, and every registered secret.
 fn is_kept_back(name: &OsStr, registry: &Registry) -> bool {
     let is_secret = |name: &str| {
-        registry.keys.iter().any(|key| key.env() == name || key.older_env.iter().any(|it| it == name))
+        registry
+            .keys
+            .iter()
+            .any(|key| key.env() == name || key.older_env.iter().any(|it| it == name))
     };
     name.as_bytes().starts_with(b"GIT_")
         || name == "CREDENTIALS_DIRECTORY"

@@ -76,7 +76,7 @@ class Holder:
     """A host in private namespaces on which everything is as it should be."""
 
     def __init__(self, bench):
-        base = bench.fresh("doctor")
+        base = self.base = bench.fresh("doctor")
         (base / "bin").mkdir()
         (base / "configs").mkdir()
         now = int(time.time())
@@ -93,7 +93,8 @@ class Holder:
         policy = policy.replace("/var/log/ai-ops-runner/guard.log", str(log))
         policy = policy.replace("warn_percent: 80, fail_percent: 90", "warn_percent: 100, fail_percent: 100")
         (base / "configs" / "doctor.yaml").write_text(policy)
-        shutil.copy(configs / "keys.yaml", base / "configs")
+        for name in ("guard.yaml", "keys.yaml"):
+            shutil.copy(configs / name, base / "configs")
         path = f"{base / 'bin'}:{bench.env['PATH']}"
         more = {"PATH": path, "AIOPS_CONFIGS": str(base / "configs"), "AIOPS_HOME": str(base / "home")}
         try:

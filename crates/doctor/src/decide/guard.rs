@@ -98,7 +98,9 @@ fn log(end: &LogEnd, given: &Given, judged: &mut Judged) {
             judged.fine = format!("timer active; last entry {minutes} minutes ago, no failure");
         }
         Some(event @ ("fail" | "remediation_failed" | "refused")) => {
-            judged.fail("log", format!("its last entry is {event}: {}", end.line));
+            let (minutes, log) = ((age / 60).max(0), given.policy.guard.log.display());
+            let said = format!("its last entry is {event}, {minutes} minutes ago: see {log}");
+            judged.fail("log", said);
             judged.remedy("mend what the other checks name; guard passes at its next run");
         }
         _ => judged.unknown("log", format!("its last entry is of no known kind: {}", end.line)),

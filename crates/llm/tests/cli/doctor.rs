@@ -24,6 +24,7 @@ fn status_asks_nobody_and_shows_keys_masked() {
     assert_eq!(provider(&status, "moonshot")["enabled"], false);
     assert_eq!(provider(&status, "moonshot")["state"], json!(null));
     assert_eq!(machine.openai.received().len() + machine.mistral.received().len(), 0);
+    assert!(!machine.home().exists(), "a look changes nothing");
     let text = machine.run(&["status"]).stdout;
     assert!(text.contains("moonshot  disabled"), "{text}");
 }

@@ -13,6 +13,12 @@ use tempfile::TempDir;
 
 use crate::git::{Git, Rendered, rendered};
 
+/// A machine on which it is always the same second.
+fn host() -> Host {
+    let none: [(&str, &str); 0] = [];
+    Host::with(none, time::parse("2026-11-21T10:00:00Z").expect("a time"))
+}
+
 fn many(git: &Git) -> Rendered {
     let since = git.commit();
     for at in 0..40 {
@@ -78,15 +84,15 @@ fn what_is_written_is_private_the_same_twice_and_all_in_the_archive() {
     let got = many(&git);
     let limits = Limits { max_bytes: 9000, max_tokens: None };
     let write = |below: &Path| {
-        let host = Host::real();
-        host.set_clock(time::parse("2026-11-21T10:00:00Z").expect("a time"));
-        write_packets(&host, below, &got.bundle, &got.repository, limits, None).expect("written")
+        write_packets(&host(), below, &got.bundle, &got.repository, limits, None).expect("written")
     };
     let [one, two] = [(); 2].map(|()| TempDir::new().expect("a folder"));
     let (first, second) = (write(one.path()), write(two.path()));
     assert_eq!((&first.manifest, &first.files), (&second.manifest, &second.files));
+    let again = write_packets(&host(), one.path(), &got.bundle, &got.repository, limits, None);
+    assert_eq!(again.map(drop).expect_err("it is there").exit, Exit::TryLater);
     let stamp = first.folder.strip_prefix(one.path()).expect("below");
-    assert!(stamp.starts_with("review_packets") && stamp.components().count() == 2);
+    assert_eq!(stamp, Path::new("review_packets/20261121T100000Z"));
 
     let mut contents = BTreeMap::new();
     for name in &first.files {

@@ -54,14 +54,12 @@ pub(super) fn keep(
     let mut envelope = None;
     if let Some(key) = key {
         let earlier = if cached { earlier(host, store, key, &verdict)? } else { None };
-        let signed = match earlier {
-            Some(signed) => signed,
-            None => {
-                let signed =
-                    Signed::sign(verdict, key).or_fail(Exit::Internal, "sign the verdict")?;
-                store.put(host, &signed)?;
-                signed
-            }
+        let signed = if let Some(signed) = earlier {
+            signed
+        } else {
+            let signed = Signed::sign(verdict, key).or_fail(Exit::Internal, "sign the verdict")?;
+            store.put(host, &signed)?;
+            signed
         };
         note(session, &signed)?;
         envelope = Some(signed.envelope().to_bytes());

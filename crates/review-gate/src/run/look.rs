@@ -1,14 +1,10 @@
 //! Looks at a range: its text, what the rules find in it, and where something that looks like a
 //! secret stands. Nothing is sent here.
 
-use std::ffi::OsStr;
-use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
-
 use ops_core::failure::{Exit, Failure, OrFail};
 use ops_core::host::Host;
 use review_bundle::{
-    Bundle, Entry, Exclusion, Exclusions, Limits, Manifest, Range, Repository, Section, Sign,
+    Bundle, Entry, Exclusion, Exclusions, Limits, Manifest, Range, Repository, Section,
 };
 use review_rules::Rules;
 use verdict::answer::{Proposed, RuleFinding};
@@ -66,7 +62,7 @@ impl Looked {
         let in_packets = !manifest.packets.is_empty();
         let changed = manifest.files.iter().map(|entry| changed(repository, entry, in_packets));
         let changed = changed.collect::<Result<_, _>>()?;
-        Ok(Self { packets, rules, changed, manifest })
+        Ok(Self { manifest, packets, rules, changed })
     }
 
     /// Where something that looks like a secret stands, unless a waiver says that it is none.
@@ -88,7 +84,7 @@ pub(crate) fn is_secret(found: &RuleFinding) -> bool {
 }
 
 /// How the ids of rules begin that look for secrets.
-const SECRET: &str = "secret";
+const SECRET: &str = "secret.";
 
 /// Renders a range under a policy, and collects what the rules find in it.
 pub(crate) fn bundle(
@@ -106,10 +102,43 @@ pub(crate) fn bundle(
         binaries_are_noted: policy.binaries == Binaries::Note,
     })?;
     let mut look = |section: &Section<'_>| {
-        found.extend(rules.find(section).into_iter().map(of_rule));
-        found.extend(beside(section));
+        let told = rules.find(section).into_iter().map(of_rule);
+        let (first, told) = (found.len(), told.collect::<Vec<_>>());
+        found.extend(told);
+        if !found.iter().skip(first).any(is_secret) {
+            found.extend(part_of_a_key(section));
+        }
     };
     review_bundle::build(repository, range, &Exclusions::new(exclusions)?, LARGEST_BLOB, &mut look)
+}
+
+/// A private key in a file of which only a part is shown: a few lines of it give it away as well,
+/// and by themselves look like nothing.
+fn part_of_a_key(section: &Section<'_>) -> Option<RuleFinding> {
+    if section.lines.is_empty() || section.entry.excluded.is_some() {
+        return None;
+    }
+    let begins = |line: &[u8]| {
+        let line = line.trim_ascii();
+        line.starts_with(b"-----BEGIN ") && line.ends_with(b"PRIVATE KEY-----")
+    };
+    let side = [section.new, section.old]
+        .into_iter()
+        .find(|side| side.split(|byte| *byte == b'\n').any(begins))?;
+    let at = side.split(|byte| *byte == b'\n').position(begins)?;
+    Some(RuleFinding {
+        rule: format!("{SECRET}private-key-part"),
+        blocks: true,
+        finding: Proposed {
+            file: Some(section.entry.path.clone()),
+            line: u32::try_from(at + 1).ok(),
+            gate: Some(Gate::KeyHandling),
+            severity: Severity::Critical,
+            title: "a file with a private key is changed".into(),
+            detail: "parts of the key would be sent with the lines around the change".into(),
+            suggestion: "take it out of history and rotate it; if it is none, waive this".into(),
+        },
+    })
 }
 
 /// A rule's finding as a verdict has it.
@@ -139,39 +168,6 @@ fn of_rule(found: review_rules::Finding) -> RuleFinding {
         },
         rule: found.rule,
     }
-}
-
-/// Secrets in lines that are shown but did not change: the rules look at those that did, and all of
-/// them would be sent.
-fn beside(section: &Section<'_>) -> Vec<RuleFinding> {
-    if section.entry.excluded.is_some() {
-        return vec![];
-    }
-    let shown: Vec<_> = section.lines.iter().filter(|it| it.sign == Sign::Context).collect();
-    let mut text = Vec::new();
-    for line in &shown {
-        text.extend_from_slice(line.bytes.strip_suffix(b"\n").unwrap_or(line.bytes));
-        text.push(b'\n');
-    }
-    let path = Path::new(OsStr::from_bytes(section.path));
-    let found = secret_scan::Rules::shipped().scan_text(Some(path), &text);
-    let finding = |it: secret_scan::Finding| {
-        let line = it.line.checked_sub(1).and_then(|at| shown.get(at)).map(|line| line.number);
-        RuleFinding {
-            rule: "secret-in-context".into(),
-            blocks: true,
-            finding: Proposed {
-                file: Some(section.entry.path.clone()),
-                line: line.and_then(|line| u32::try_from(line).ok()),
-                gate: Some(Gate::KeyHandling),
-                severity: Severity::High,
-                title: format!("looks like a secret beside a change: {}", it.rule),
-                detail: format!("{} ({}); it would have been sent", it.description, it.masked),
-                suggestion: "take it out and rotate it; if it is none, mark the line with aiops:allow or waive this".into(),
-            },
-        }
-    };
-    found.into_iter().map(finding).collect()
 }
 
 fn changed(repository: &Repository, entry: &Entry, in_packets: bool) -> Result<Changed, Failure> {

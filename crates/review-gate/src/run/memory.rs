@@ -51,8 +51,19 @@ impl Session<'_> {
         git.common_dir().join("aiops/answers").join(format!("{}.dsse.json", key.digest()))
     }
 
+    /// The answers of an earlier review that rests on the same, else those that are given now.
+    pub(super) fn answers(&self, own: Option<&PrivateKey>) -> Result<Asked, Failure> {
+        let Some(own) = own else { return self.ask() };
+        if let Some(asked) = self.remembered(own)? {
+            return Ok(asked);
+        }
+        let asked = self.ask()?;
+        self.remember(own, &asked)?;
+        Ok(asked)
+    }
+
     /// The answers of an earlier review that rests on the same, if this key signed them.
-    pub(super) fn remembered(&self, own: &PrivateKey) -> Result<Option<Asked>, Failure> {
+    fn remembered(&self, own: &PrivateKey) -> Result<Option<Asked>, Failure> {
         let key = self.key()?;
         let context = self.review.context;
         let Ok((_, bytes)) = context.host.read_plain(&self.file(&key), dsse::LARGEST as u64) else {
@@ -84,7 +95,7 @@ impl Session<'_> {
     }
 
     /// Keeps the answers; those of a fallback are not, since the primary was not asked.
-    pub(super) fn remember(&self, own: &PrivateKey, asked: &Asked) -> Result<(), Failure> {
+    fn remember(&self, own: &PrivateKey, asked: &Asked) -> Result<(), Failure> {
         if asked.fallback_used || asked.simulated || asked.cached {
             return Ok(());
         }

@@ -87,13 +87,13 @@ impl Desk {
         desk.git(&["init", "-q"]);
         let mut llm = desk.llm_json();
         change(&mut llm);
-        desk.put("configs/llm.json", &llm.to_string());
-        desk.put("configs/review.yaml", &desk.review_yaml());
-        desk.put("configs/allowed_signers", &signer_line(&key));
+        desk.put("configs/llm.json", llm.to_string());
+        desk.put("configs/review.yaml", desk.review_yaml());
+        desk.put("configs/allowed_signers", signer_line(&key));
         desk.put("README.md", "A thing.\n");
         desk.commit("begin");
         let base = desk.head();
-        desk.put("docs/LAST_REVIEWED_SHA.txt", &format!("{base}\n"));
+        desk.put("docs/LAST_REVIEWED_SHA.txt", format!("{base}\n"));
         desk.commit("baseline");
         desk
     }
@@ -259,6 +259,12 @@ pub(crate) fn program(name: &str) -> PathBuf {
     let program = own.parent().and_then(Path::parent).unwrap().join(name);
     assert!(program.exists(), "build it first: cargo build -p {name}");
     program
+}
+
+/// Tells, also through the test runner's capture, that something was not tried, and why.
+pub(crate) fn skipped(test: &str, why: &str) {
+    use std::io::Write;
+    writeln!(std::io::stderr(), "SKIPPED {test}: {why}").unwrap();
 }
 
 /// What a program said.

@@ -73,15 +73,16 @@ fn a_missing_key_is_a_77_before_anything_is_sent() {
 
 #[test]
 fn one_budget_covers_all_packets() {
-    let desk = Desk::with(|it| it["budget"]["maxUsdPerReview"] = json!(0.0018));
+    let desk = Desk::with(|it| it["budget"]["maxUsdPerReview"] = json!(0.003));
     let policy = desk.read("configs/review.yaml").replace("maxBytes: 200000", "maxBytes: 6000");
     let since = desk.change("configs/review.yaml", &policy);
-    let lines: Vec<String> = (0..600).map(|it| format!("fn work{it}() {{ todo({it}); }}")).collect();
+    let lines: Vec<String> =
+        (0..3000).map(|it| format!("fn work{it}() {{ todo({it}); }}")).collect();
     desk.change("src/a.rs", &(lines.join("\n") + "\n"));
     let said = desk.run(&format!("run --gate --since {since}"));
     assert_eq!(said.code, 1, "{said:?}");
     let calls = desk.calls().0;
-    assert!((1..8).contains(&calls), "{calls} calls");
+    assert!((1..16).contains(&calls), "{calls} calls");
     desk.run("show").is(1, &["there is no verdict"]);
 }
 

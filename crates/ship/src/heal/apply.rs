@@ -29,10 +29,7 @@ impl Edit {
 }
 
 /// What a diff makes of the work tree, in memory; or why it is not applied.
-pub(super) fn changes(
-    ship: &Ship<'_>,
-    diff: &str,
-) -> Result<Result<Vec<Edit>, String>, Failure> {
+pub(super) fn changes(ship: &Ship<'_>, diff: &str) -> Result<Result<Vec<Edit>, String>, Failure> {
     let patches = match file_patch::parse(diff.as_bytes()) {
         Ok(patches) => patches,
         Err(fault) => return Ok(Err(format!("the diff cannot be read: {fault}"))),
@@ -43,7 +40,8 @@ pub(super) fn changes(
         let Some(name) = patch.new.clone() else {
             return Ok(Err("the diff removes a file".to_owned()));
         };
-        if patch.mode == Some(Mode::Executable) || patch.old_mode.is_some() && patch.mode.is_some() {
+        if patch.mode == Some(Mode::Executable) || patch.old_mode.is_some() && patch.mode.is_some()
+        {
             return Ok(Err(format!("the diff changes the mode of {name}")));
         }
         if let Some(why) = forbidden(&name, &ship.settings.heal.paths, &ship.basis.policy) {

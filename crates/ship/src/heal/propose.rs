@@ -56,10 +56,13 @@ pub(super) fn propose(
 ) -> Result<Result<(String, f64), String>, Failure> {
     let found: Vec<_> = blockers
         .iter()
-        .map(|it| json!({"file": it.file, "line": it.line, "title": it.title,
-            "detail": it.detail, "suggestion": it.suggestion}))
+        .map(|it| {
+            json!({"file": it.file, "line": it.line, "title": it.title,
+            "detail": it.detail, "suggestion": it.suggestion})
+        })
         .collect();
-    let files: Vec<_> = files.iter().map(|(path, text)| json!({"path": path, "text": text})).collect();
+    let files: Vec<_> =
+        files.iter().map(|(path, text)| json!({"path": path, "text": text})).collect();
     let text = json!({"defects": found, "files": files}).to_string();
     if text.len() > LARGEST {
         return Ok(Err(format!("what is to be mended is larger than {LARGEST} bytes")));
@@ -74,12 +77,17 @@ pub(super) fn propose(
     };
     let row = setup.models.effective(&choice, host.now());
     let model = row.map_or_else(|| choice.model.clone(), |row| row.model.clone());
-    let price = llm::price::of(&setup.models, &setup.settings.budget.pricing, choice.provider, &model);
+    let price =
+        llm::price::of(&setup.models, &setup.settings.budget.pricing, choice.provider, &model);
     let Some(price) = price else { return Ok(Err(format!("no price is known for {model}"))) };
     // A token has at least one byte; 20,000 more for what codex adds of its own.
-    let most = price.at_most((data.len() + FIRST.len() + LAST.len()) as u64 + 20_000, 4 * u64::from(LONGEST));
+    let most = price
+        .at_most((data.len() + FIRST.len() + LAST.len()) as u64 + 20_000, 4 * u64::from(LONGEST));
     if most > Money::from_usd(left) {
-        return Ok(Err(format!("a proposal could cost ${:.4}, and ${left:.4} of maxUsd is left", most.usd())));
+        return Ok(Err(format!(
+            "a proposal could cost ${:.4}, and ${left:.4} of maxUsd is left",
+            most.usd()
+        )));
     }
     let choice = Choice { model, ..choice };
     let (text, spent) = match ship.settings.heal.by {
@@ -102,7 +110,8 @@ pub(super) fn propose(
 
 fn by_api(ship: &Ship<'_>, data: &str) -> Result<(String, Money), Failure> {
     let host = &ship.context.host;
-    let folder = ship.context.home.join("artifacts/ship").join(time::run_id(host.now(), host.random()));
+    let folder =
+        ship.context.home.join("artifacts/ship").join(time::run_id(host.now(), host.random()));
     host.make_dir(&folder, 0o700).or_fail(Exit::Unavailable, "make a folder for the proposal")?;
     let schema = AnswerSchema { name: "proposal".into(), text: SCHEMA.into() };
     let mut router = Router::new(ship.context, ship.basis.setup.clone(), None)?;

@@ -1,0 +1,120 @@
+//! The other calls: help, bundle, packets, show, verify.
+
+use std::process::Command;
+
+use serde_json::Value;
+
+use crate::desk::{Desk, Told, skipped};
+
+#[test]
+fn help_and_version_are_there_and_a_wrong_call_is_a_2() {
+    let desk = Desk::new();
+    for (line, code, word) in [
+        ("--help", 0, "Examples:"),
+        ("run --help", 0, "--reviewer"),
+        ("help check", 0, "pre-push"),
+        ("--version", 0, "review-gate 0.1.0 ("),
+        ("", 2, "Usage:"),
+        ("run --reviewer nobody", 2, "nobody"),
+        ("waive --finding x", 2, "--reason"),
+        ("bundle --max-bytes 0", 2, "--max-bytes"),
+    ] {
+        desk.run(line).is(code, &[word]);
+    }
+}
+
+#[test]
+fn a_bundle_is_the_same_bytes_whatever_the_users_settings_say_and_over_the_cap_is_a_6() {
+    let desk = Desk::new();
+    desk.change("src/a.rs", "fn a() {}\n");
+    let plain = desk.run("bundle");
+    plain.is(0, &["src/a.rs", "fn a() {}"]);
+    for setting in
+        ["diff.noprefix=true", "diff.external=/bin/false", "core.quotePath=false", "diff.context=0"]
+    {
+        let (name, value) = setting.split_once('=').unwrap();
+        desk.git(&["config", name, value]);
+    }
+    let hostile =
+        desk.run_with("bundle", &[("GIT_DIFF_OPTS", "-u0"), ("GIT_EXTERNAL_DIFF", "false")]);
+    assert_eq!(hostile.out, plain.out);
+    desk.run("bundle --max-bytes 100").is(6, &["over the cap", "review-gate packets"]);
+    let out = desk.root().join("b.txt");
+    desk.run(&format!("bundle --out {}", out.display())).is(0, &["wrote"]);
+    assert_eq!(std::fs::read_to_string(&out).unwrap(), plain.out);
+    let document: Value = serde_json::from_str(&desk.run("--json bundle").out).unwrap();
+    assert_eq!(document["schema"], "aiops.review.bundle/1");
+    assert_eq!(document["sha256"], verdict::sha256(plain.out.as_bytes()));
+}
+
+#[test]
+fn packets_are_written_with_all_that_is_needed_to_use_them() {
+    let desk = Desk::new();
+    for name in ["a", "b", "c"] {
+        desk.put(&format!("src/{name}.rs"), "fn x() { work(); }\n".repeat(150));
+    }
+    desk.commit("three");
+    let out = desk.root().join("out");
+    let said = desk.run(&format!("--json packets --max-bytes 5000 --out {}", out.display()));
+    assert_eq!(said.code, 0, "{said:?}");
+    let document: Value = serde_json::from_str(&said.out).unwrap();
+    let folder = std::path::PathBuf::from(document["written"].as_str().unwrap());
+    assert!(folder.starts_with(out.join("review_packets")));
+    for file in [
+        "packet_001.txt",
+        "packet_002.txt",
+        "HOW_TO_PASTE.txt",
+        "README_REVIEW_PACKETS.txt",
+        "ORB_REVIEW_PACKETS.tar.gz",
+        "size_cap_meta.json",
+    ] {
+        assert!(folder.join(file).exists(), "{file}");
+    }
+}
+
+#[test]
+fn a_verdict_is_shown_in_every_form_and_stock_ssh_keygen_accepts_what_is_exported() {
+    let desk = Desk::new();
+    desk.change("src/a.rs", "fn a() {}\n");
+    desk.run("run --gate").is(0, &[]);
+    for (format, word) in [
+        ("text", "APPROVED"),
+        ("json", "\"aiops.verdict/1\""),
+        ("sarif", "\"2.1.0\""),
+        ("rdjson", "\"diagnostics\""),
+        ("markdown", "APPROVED"),
+        ("github", ""),
+    ] {
+        desk.run(&format!("show --format {format}")).is(0, &[word]);
+    }
+    let out = desk.root().join("export");
+    desk.run(&format!("show --export {}", out.display())).is(0, &["signed-bytes.sig"]);
+    let mut verify = Command::new("ssh-keygen");
+    verify
+        .args(["-Y", "verify", "-n", "aiops-verdict", "-I", "reviewer-1", "-f"])
+        .arg(out.join("allowed_signers"))
+        .arg("-s")
+        .arg(out.join("signed-bytes.sig"))
+        .stdin(std::fs::File::open(out.join("signed-bytes")).unwrap());
+    match verify.output() {
+        Ok(said) => assert!(Told::from(said).code == 0),
+        Err(err) => skipped("ssh-keygen's own verification", &err.to_string()),
+    }
+    desk.run("show HEAD^").is(1, &["there is no verdict about"]);
+}
+
+#[test]
+fn run_records_name_what_was_left_and_what_it_cost_and_a_look_up_leaves_none() {
+    let desk = Desk::new();
+    desk.change("src/a.rs", "fn a() {}\n");
+    desk.run("bundle").is(0, &[]);
+    desk.run("verify-tree");
+    let records = desk.root().join("state/artifacts/runs");
+    assert!(!records.exists());
+    desk.run("run --gate").is(0, &[]);
+    let record = std::fs::read_dir(&records).unwrap().next().unwrap().unwrap().path();
+    let record = std::fs::read_to_string(record.join("run.json")).unwrap();
+    let record: Value = serde_json::from_str(&record).unwrap();
+    assert!(record["cost_usd"].as_f64().unwrap() > 0.0);
+    assert_eq!(record["artifacts"][0], desk.reviews()[0].display().to_string());
+}

@@ -1,0 +1,52 @@
+//! Waivers: signed, expiring, bound to the commit, shown, and weighed without another bill.
+
+use fakes::llm::Said;
+
+use crate::desk::{Desk, objection, signer};
+
+fn blocked() -> (Desk, String) {
+    let desk = Desk::new();
+    let to = desk.change("src/a.rs", "fn a() {}\n");
+    desk.answers(|_| Said::json(&objection("src/a.rs", 1, "it leaks")));
+    let (code, verdict) = desk.verdict("run --gate");
+    assert_eq!(code, 1);
+    let print = verdict["blockers"][0]["fingerprint"].as_str().unwrap().to_owned();
+    assert_eq!(verdict["range"]["to_sha"], to);
+    (desk, print)
+}
+
+fn waive(desk: &Desk, finding: &str, reason: &str) -> crate::desk::Told {
+    let mut command = desk.command("waive --finding");
+    command.arg(finding).args(["--reason", reason, "--days", "3"]);
+    command.output().unwrap().into()
+}
+
+#[test]
+fn a_waived_blocker_no_longer_blocks_is_shown_and_costs_no_call() {
+    let (desk, print) = blocked();
+    waive(&desk, &print[..8], "behind the firewall").is(0, &["waived until"]);
+    let (code, verdict) = desk.verdict("run --gate");
+    assert_eq!(code, 0, "{verdict}");
+    assert_eq!(desk.calls(), (1, 0));
+    assert_eq!(verdict["blockers"][0]["waived"]["reason"], "behind the firewall");
+    assert_eq!(verdict["blockers"][0]["waived"]["by"], "reviewer-1");
+    desk.run("show").is(0, &["behind the firewall", "it counts"]);
+    desk.run("finish").is(0, &[]);
+}
+
+#[test]
+fn a_waiver_is_bound_to_its_commit_its_finding_and_a_trusted_signer() {
+    let (desk, print) = blocked();
+    waive(&desk, "00000000", "x").is(1, &["has a finding"]);
+    waive(&desk, &print[..7], "x").is(1, &["has a finding"]);
+    waive(&desk, &print, " ").is(1, &["without a reason"]);
+    desk.secret("verdict_signing_key", &signer(5).to_openssh(ssh_key::LineEnding::LF).unwrap());
+    waive(&desk, &print, "by nobody").is(0, &[]);
+    desk.secret("verdict_signing_key", &signer(1).to_openssh(ssh_key::LineEnding::LF).unwrap());
+    desk.run("run --gate").is(1, &["BLOCKED"]);
+    waive(&desk, &print, "rightly").is(0, &[]);
+    desk.run("run --gate").is(0, &["APPROVED"]);
+    // The same finding about another commit.
+    desk.commit("an empty commit on top");
+    desk.run("run --gate").is(1, &["BLOCKED"]);
+}
