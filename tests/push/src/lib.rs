@@ -15,8 +15,10 @@ mod hook;
 mod http;
 mod remote;
 mod ssh;
+mod verdicts;
 
 pub use checkout::Checkout;
 pub use hermetic::{Format, Hermetic, zeros};
 pub use hook::{Hook, quoted};
 pub use remote::{Remote, Transport};
+pub use verdicts::{Draft, Reviewer};

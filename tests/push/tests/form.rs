@@ -58,14 +58,20 @@ enum Expected {
     No { reference: &'static str, found: &'static str },
 }
 
-/// A form, tried from both sides over every transport unless it says otherwise.
+/// How a form is tried unless it says otherwise: from both sides, and over every transport.
+const WAYS: [(Side, Transport); 4] = [
+    (Side::Client, Transport::File),
+    (Side::Client, Transport::Ssh),
+    (Side::Server, Transport::File),
+    (Side::Server, Transport::Http),
+];
+
+/// A form, and how it is tried.
 pub(crate) struct Form {
     make: Make,
     format: Format,
-    sides: &'static [Side],
-    transports: &'static [Transport],
+    ways: Vec<(Side, Transport)>,
     lines: &'static [&'static str],
-    code: i32,
     git_code: i32,
     then: Option<Look>,
 }
@@ -75,10 +81,8 @@ pub(crate) fn form(make: impl for<'a> Fn(&Scene<'a>) -> Push<'a> + 'static) -> F
     Form {
         make: Box::new(make),
         format: Format::Sha1,
-        sides: Side::BOTH,
-        transports: &Transport::ALL,
+        ways: WAYS.to_vec(),
         lines: &[],
-        code: 0,
         git_code: 1,
         then: None,
     }
@@ -91,15 +95,28 @@ impl Form {
         self
     }
 
-    /// From these sides only.
-    pub(crate) fn asked_of(mut self, sides: &'static [Side]) -> Self {
-        self.sides = sides;
+    /// From both sides over every transport, each with each.
+    pub(crate) fn in_every_way(mut self) -> Self {
+        let each = |side| Transport::ALL.map(|transport| (side, transport));
+        self.ways = [each(Side::Client), each(Side::Server)].concat();
         self
     }
 
-    /// Over these transports only.
-    pub(crate) fn over(mut self, transports: &'static [Transport]) -> Self {
-        self.transports = transports;
+    /// From this side only, over every transport.
+    pub(crate) fn asked_of(mut self, side: Side) -> Self {
+        self.ways = Transport::ALL.map(|transport| (side, transport)).to_vec();
+        self
+    }
+
+    /// Not over this transport.
+    pub(crate) fn not_over(mut self, transport: Transport) -> Self {
+        self.ways.retain(|(_, it)| *it != transport);
+        self
+    }
+
+    /// Over file:// alone.
+    pub(crate) fn locally(mut self) -> Self {
+        self.ways.retain(|(_, it)| *it == Transport::File);
         self
     }
 
@@ -122,27 +139,24 @@ impl Form {
     }
 
     /// The gate says yes, and the remote has what was pushed.
-    pub(crate) fn is_allowed(self) {
+    pub(crate) fn is_allowed(&self) {
         self.run(&Expected::Yes);
     }
 
     /// The gate says no to this reference because of what it found, and the remote is as before.
-    pub(crate) fn is_refused(mut self, reference: &'static str, found: &'static str) {
-        self.code = 1;
+    pub(crate) fn is_refused(&self, reference: &'static str, found: &'static str) {
         self.run(&Expected::No { reference, found });
     }
 
     fn run(&self, expected: &Expected) {
-        for &side in self.sides {
-            for &transport in self.transports {
-                let world = Hermetic::new();
-                match Remote::new(&world, "origin", transport, self.format) {
-                    Ok(remote) => self.try_out(&Scene::new(&world, &remote, side), expected),
-                    Err(why) => {
-                        let thread = std::thread::current();
-                        let test = thread.name().unwrap_or("a form");
-                        scenarios::skip(&format!("{test} over {transport:?}"), &why);
-                    }
+        for &(side, transport) in &self.ways {
+            let world = Hermetic::new();
+            match Remote::new(&world, "origin", transport, self.format) {
+                Ok(remote) => self.try_out(&Scene::new(&world, &remote, side), expected),
+                Err(why) => {
+                    let thread = std::thread::current();
+                    let test = thread.name().unwrap_or("a form");
+                    scenarios::skip(&format!("{test} over {transport:?}"), &why);
                 }
             }
         }
@@ -165,7 +179,8 @@ impl Form {
         let asked = scene.asked();
         let told = format!("{place}: {ran:?}\n{asked:?}\n{}", scene.remote.log());
         let asked = asked.unwrap_or_else(|| panic!("nobody asked the gate, {told}"));
-        assert_eq!(asked.code, self.code, "the gate's code, {told}");
+        let code = i32::from(matches!(expected, Expected::No { .. }));
+        assert_eq!(asked.code, code, "the gate's code, {told}");
         assert_eq!(asked.stdout, "", "{told}");
         if scene.side == Side::Client {
             let missing = self.lines.iter().find(|part| !asked.lines.contains(*part));

@@ -3,12 +3,11 @@
 
 use std::fs;
 
-use push::Transport;
+use push::{Draft, Reviewer};
 use verdict::document::Decision;
 
 use crate::form::{form, push};
 use crate::scene::{Scene, Side};
-use crate::verdicts::{Draft, Reviewer};
 
 /// Hole 1: a hook that split its lines from the left saw neither the branch nor the commit.
 #[test]
@@ -77,7 +76,7 @@ fn hole_11_the_author_could_sign_alone() {
     form(|scene| {
         let tip = scene.change("new.txt");
         let author = Reviewer::with_seed(2);
-        author.store(scene.world, &scene.work, &Draft::approved(&scene.base, &tip));
+        author.store(scene.work.path(), &Draft::approved(&scene.base, &tip));
         push(&["origin", "main"])
     })
     .is_refused("refs/heads/main", "unknown signer");
@@ -89,7 +88,7 @@ fn hole_11_the_author_could_bring_along_who_is_trusted() {
     form(|scene| {
         let author = Reviewer::with_seed(2);
         let tip = scene.work.commit("configs/allowed_signers", &author.line());
-        author.store(scene.world, &scene.work, &Draft::approved(&scene.base, &tip));
+        author.store(scene.work.path(), &Draft::approved(&scene.base, &tip));
         push(&["origin", "main"])
     })
     .is_refused("refs/heads/main", "unknown signer");
@@ -101,7 +100,7 @@ fn hole_11_who_is_trusted_was_read_from_the_work_tree() {
     form(|scene| {
         let author = Reviewer::with_seed(2);
         let tip = scene.change("new.txt");
-        author.store(scene.world, &scene.work, &Draft::approved(&scene.base, &tip));
+        author.store(scene.work.path(), &Draft::approved(&scene.base, &tip));
         scene.work.write("configs/allowed_signers", &author.line());
         push(&["origin", "main"])
     })
@@ -172,7 +171,7 @@ fn hole_11_git_configuration_could_turn_it_off() {
         }
         push(&["origin", "main"])
     })
-    .asked_of(&[Side::Client])
+    .asked_of(Side::Client)
     .is_refused("refs/heads/main", "no verdict");
 }
 
@@ -232,7 +231,7 @@ fn a_verdict_under_another_commits_name_is_a_no() {
         fs::copy(store.join(good).join(&name), store.join(&tip).join(name)).unwrap();
         push(&["origin", "main"])
     })
-    .asked_of(&[Side::Client])
+    .asked_of(Side::Client)
     .is_refused("refs/heads/main", "re-ranged");
 }
 
@@ -245,12 +244,12 @@ fn a_note_copied_to_another_commit_is_a_no() {
         scene.work.done(&["notes", "--ref=aiops-verdicts", "copy", &good, &tip]);
         push(&["origin", "main"])
     })
-    .asked_of(&[Side::Server])
+    .asked_of(Side::Server)
     .is_refused("refs/heads/main", "re-ranged");
 }
 
 fn envelope(scene: &Scene<'_>, tip: &str) -> String {
-    let signed = scene.reviewer().sign(&scene.work, &Draft::approved(&scene.base, tip));
+    let signed = scene.reviewer().sign(scene.work.path(), &Draft::approved(&scene.base, tip));
     String::from_utf8(signed.envelope().to_bytes()).unwrap()
 }
 
@@ -258,9 +257,9 @@ fn refused_when_edited(draft: for<'a> fn(&Scene<'a>, &str) -> Draft, found: &'st
     form(move |scene| {
         let tip = scene.change("new.txt");
         let draft = draft(scene, &tip);
-        scene.reviewer().store(scene.world, &scene.work, &draft);
+        scene.reviewer().store(scene.work.path(), &draft);
         push(&["origin", "main"])
     })
-    .over(&[Transport::File])
+    .locally()
     .is_refused("refs/heads/main", found);
 }

@@ -10,4 +10,3 @@ mod forms;
 mod holes;
 mod remotes;
 mod scene;
-mod verdicts;

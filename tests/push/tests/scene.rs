@@ -3,9 +3,7 @@
 use std::fs;
 use std::path::PathBuf;
 
-use push::{Checkout, Format, Hermetic, Hook, Remote, Transport, quoted};
-
-use crate::verdicts::{Draft, Reviewer};
+use push::{Checkout, Draft, Format, Hermetic, Hook, Remote, Reviewer, Transport, quoted};
 
 /// Runs a test over every transport that can be had here, and tells which cannot.
 pub(crate) fn over_each(test: &str, format: Format, run: impl Fn(&Hermetic, &Remote)) {
@@ -25,11 +23,6 @@ pub(crate) enum Side {
     Client,
     /// pre-receive, of the remote.
     Server,
-}
-
-impl Side {
-    /// Both.
-    pub(crate) const BOTH: &[Self] = &[Self::Client, Self::Server];
 }
 
 /// What the gate was asked, and its answer.
@@ -91,7 +84,7 @@ impl<'a> Scene<'a> {
 
     /// Stores an approval of a range in another checkout.
     pub(crate) fn approve_in(&self, checkout: &Checkout<'_>, since: &str, to: &str) {
-        self.reviewer.store(self.world, checkout, &Draft::approved(since, to));
+        self.reviewer.store(checkout.path(), &Draft::approved(since, to));
     }
 
     /// Who signs here.

@@ -105,7 +105,6 @@ fn such_a_commit_may_not_make_the_file_a_link() {
     form(|scene| {
         let tip = scene.reviewed();
         let at = scene.work.path().join(FILE);
-        std::fs::remove_file(&at).unwrap();
         symlink(format!("{tip}\n"), at).unwrap();
         scene.work.done(&["add", "-A"]);
         scene.work.done(&["commit", "-q", "-m", "advance"]);

@@ -74,6 +74,6 @@ fn what_is_not_protected_may_be_deleted() {
 #[test]
 fn deleting_what_is_not_there_is_refused_too() {
     form(|_| push(&["origin", ":refs/heads/never"]).instead_of_push(&["push", "--no-verify"]))
-        .asked_of(&[Side::Server])
+        .asked_of(Side::Server)
         .is_refused("refs/heads/never", "a deletion");
 }

@@ -29,6 +29,7 @@ fn a_forced_push_is_refused_even_when_its_tip_was_reviewed() {
         rewritten(scene);
         push(&["--force", "origin", "main"])
     })
+    .in_every_way()
     .is_refused("refs/heads/main", "no ancestor");
 }
 
@@ -66,7 +67,7 @@ fn what_somebody_else_pushed_meanwhile_is_not_overwritten() {
         scene.reviewed();
         push(&["--force", "origin", "main"])
     })
-    .asked_of(&[Side::Client])
+    .asked_of(Side::Client)
     .then(|scene, _| assert!(scene.asked().unwrap().stderr.contains("git fetch")))
     .is_refused("refs/heads/main", ", which is not");
 }
@@ -78,7 +79,7 @@ fn what_somebody_else_pushed_meanwhile_is_not_overwritten_on_the_remote_either()
         scene.reviewed();
         push(&["--force", "origin", "main"])
     })
-    .asked_of(&[Side::Server])
+    .asked_of(Side::Server)
     .is_refused("refs/heads/main", "no ancestor");
 }
 
@@ -90,7 +91,7 @@ fn what_git_will_reject_itself_is_refused_all_the_same() {
         scene.reviewed();
         push(&["origin", "main"])
     })
-    .asked_of(&[Side::Client])
+    .asked_of(Side::Client)
     .is_refused("refs/heads/main", ", which is not");
 }
 
@@ -204,7 +205,7 @@ fn a_shallow_clone_that_cannot_show_its_history_is_refused() {
         scene.approve_in(&shallow, &shallow.oid("refs/remotes/origin/old"), &tip);
         push(&["--force", "origin", "HEAD:refs/heads/old"]).from(shallow)
     })
-    .asked_of(&[Side::Client])
+    .asked_of(Side::Client)
     .is_refused("refs/heads/old", "shallow");
 }
 
@@ -216,7 +217,7 @@ fn a_shallow_clone_can_push_to_a_remote_that_knows_the_history() {
         scene.approve_in(&shallow, &scene.base, &tip);
         push(&["origin", "main"]).from(shallow)
     })
-    .asked_of(&[Side::Server])
+    .asked_of(Side::Server)
     .is_allowed();
 }
 
@@ -227,6 +228,6 @@ fn an_unreviewed_commit_of_a_shallow_clone_is_refused() {
         shallow.commit("new.txt", "new\n");
         push(&["origin", "main"]).from(shallow)
     })
-    .over(&[Transport::File, Transport::Http])
+    .not_over(Transport::Ssh)
     .is_refused("refs/heads/main", "no verdict");
 }

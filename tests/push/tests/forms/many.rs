@@ -1,7 +1,5 @@
 //! Several references in one push: every one is judged, in whatever order they come.
 
-use push::Transport;
-
 use crate::form::{NOTES, form, push};
 use crate::scene::Side;
 
@@ -85,7 +83,7 @@ fn what_a_mirror_deletes_is_only_seen_by_the_remote() {
         scene.reviewed();
         push(&["--mirror", "origin"])
     })
-    .asked_of(&[Side::Server])
+    .asked_of(Side::Server)
     .is_refused("refs/heads/gone", "a deletion");
 }
 
@@ -97,7 +95,7 @@ fn pre_push_is_not_told_what_a_mirror_deletes() {
         scene.reviewed();
         push(&["--mirror", "origin"])
     })
-    .asked_of(&[Side::Client])
+    .asked_of(Side::Client)
     .then(|scene, _| {
         let asked = scene.asked().unwrap();
         assert!(!asked.lines.contains("refs/heads/gone"), "{asked:?}");
@@ -136,6 +134,7 @@ fn verdicts_may_come_in_the_same_push_as_what_they_are_about() {
     })
     .read_as(&[NOTES])
     .then(|scene, _| assert!(scene.remote.refs(scene.world).contains_key(NOTES)))
+    .in_every_way()
     .is_allowed();
 }
 
@@ -165,7 +164,7 @@ fn verdicts_that_stayed_at_home_are_unknown_to_the_remote() {
         scene.reviewed();
         push(&["origin", "main"]).bringing_notes()
     })
-    .asked_of(&[Side::Server])
-    .over(&[Transport::File])
+    .asked_of(Side::Server)
+    .locally()
     .is_refused("refs/heads/main", "no verdict");
 }

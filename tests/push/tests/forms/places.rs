@@ -1,6 +1,6 @@
 //! Where a push comes from: other folders, linked worktrees, repositories with longer names.
 
-use push::{Transport, quoted};
+use push::quoted;
 
 use crate::form::{form, push};
 use crate::scene::Side;
@@ -101,7 +101,7 @@ fn variables_that_point_to_another_repository_do_not_help() {
         );
         push(&[]).instead_of_push(&["-c", &alias, "lie"])
     })
-    .asked_of(&[Side::Client])
-    .over(&[Transport::File])
+    .asked_of(Side::Client)
+    .locally()
     .is_refused("refs/heads/main", "no verdict");
 }

@@ -11,7 +11,7 @@ use crate::scene::{Scene, Side, over_each};
 #[test]
 fn a_push_of_nothing_is_allowed() {
     form(|_| push(&["origin", "main"]))
-        .asked_of(&[Side::Client])
+        .asked_of(Side::Client)
         .then(|scene, _| assert_eq!(scene.asked().unwrap().lines, ""))
         .is_allowed();
 }
@@ -37,7 +37,7 @@ fn a_dry_run_gets_the_same_no() {
         scene.change("new.txt");
         push(&["--dry-run", "origin", "main"])
     })
-    .asked_of(&[Side::Client])
+    .asked_of(Side::Client)
     .is_refused("refs/heads/main", "no verdict");
 }
 
@@ -47,7 +47,7 @@ fn a_dry_run_gets_the_same_yes() {
         scene.reviewed();
         push(&["--dry-run", "origin", "main"])
     })
-    .asked_of(&[Side::Client])
+    .asked_of(Side::Client)
     .then(|scene, _| assert_eq!(protected(scene)["refs/heads/main"], scene.base))
     .is_allowed();
 }
@@ -69,7 +69,7 @@ fn going_around_the_own_hook_leads_to_the_remotes() {
         scene.change("new.txt");
         push(&["--no-verify", "origin", "main"])
     })
-    .asked_of(&[Side::Server])
+    .asked_of(Side::Server)
     .is_refused("refs/heads/main", "no verdict");
 }
 
@@ -80,7 +80,7 @@ fn another_folder_of_hooks_leads_to_the_remotes() {
         let elsewhere = ["-c", "core.hooksPath=/dev/null", "push"];
         push(&["origin", "main"]).instead_of_push(&elsewhere)
     })
-    .asked_of(&[Side::Server])
+    .asked_of(Side::Server)
     .is_refused("refs/heads/main", "no verdict");
 }
 
@@ -91,8 +91,8 @@ fn send_pack_leads_to_the_remotes_hook() {
         scene.change("new.txt");
         push(&[&scene.remote.url(), "main"]).instead_of_push(&["send-pack"])
     })
-    .asked_of(&[Side::Server])
-    .over(&[Transport::File, Transport::Ssh])
+    .asked_of(Side::Server)
+    .not_over(Transport::Http)
     .git_exits_with(255)
     .is_refused("refs/heads/main", "no verdict");
 }

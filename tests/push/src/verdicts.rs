@@ -5,7 +5,6 @@ use std::path::Path;
 use gix::ObjectId;
 use ops_core::config::Settings;
 use ops_core::host::Host;
-use push::{Checkout, Hermetic};
 use ssh_key::PrivateKey;
 use ssh_key::private::Ed25519Keypair;
 use verdict::document::{
@@ -19,12 +18,14 @@ use verdict::store::Store;
 use verdict::{Policy, Verdict};
 
 /// Who signs verdicts.
-pub(crate) struct Reviewer {
+#[derive(Debug)]
+pub struct Reviewer {
     key: PrivateKey,
 }
 
 /// A verdict that is about to be signed.
-pub(crate) struct Draft {
+#[derive(Debug)]
+pub struct Draft {
     since: String,
     to: String,
     edit: fn(&mut Verdict),
@@ -32,12 +33,13 @@ pub(crate) struct Draft {
 
 impl Draft {
     /// An approval of everything that `to` has beyond `since`.
-    pub(crate) fn approved(since: &str, to: &str) -> Self {
+    pub fn approved(since: &str, to: &str) -> Self {
         Self { since: since.to_owned(), to: to.to_owned(), edit: |_| {} }
     }
 
     /// The same, changed before it is signed.
-    pub(crate) fn but(mut self, edit: fn(&mut Verdict)) -> Self {
+    #[must_use]
+    pub fn but(mut self, edit: fn(&mut Verdict)) -> Self {
         self.edit = edit;
         self
     }
@@ -45,23 +47,23 @@ impl Draft {
 
 impl Reviewer {
     /// The one that the repositories of these tests trust.
-    pub(crate) fn new() -> Self {
+    pub fn new() -> Self {
         Self::with_seed(1)
     }
 
     /// Another one for each number.
-    pub(crate) fn with_seed(seed: u8) -> Self {
+    pub fn with_seed(seed: u8) -> Self {
         Self { key: PrivateKey::from(Ed25519Keypair::from_seed(&[seed; 32])) }
     }
 
-    /// Its line of allowed_signers.
-    pub(crate) fn line(&self) -> String {
-        let key = self.key.public_key().to_openssh().unwrap();
+    /// Its line of `allowed_signers`.
+    pub fn line(&self) -> String {
+        let key = self.key.public_key().to_openssh().expect("a public key");
         format!("reviewer@example.invalid namespaces=\"aiops-verdict\" {key}\n")
     }
 
     /// The files by which a repository trusts it, and everything else that a review rests on.
-    pub(crate) fn configuration(&self) -> Vec<(String, String)> {
+    pub fn configuration(&self) -> Vec<(String, String)> {
         let files = [
             ("allowed_signers", self.line()),
             ("review.yaml", Policy::SHIPPED.to_owned()),
@@ -74,38 +76,39 @@ impl Reviewer {
 
     /// Signs a verdict and keeps it where `review-gate run` would: in the git directory and as a
     /// note.
-    pub(crate) fn store(&self, world: &Hermetic, checkout: &Checkout<'_>, draft: &Draft) {
-        let signed = self.sign(checkout, draft);
-        let git = opened(checkout.path());
-        Store::of(&git).put(&Host::real(), &signed).unwrap();
-        verdict::notes::write(&Host::real(), &git, &signed).unwrap();
-        // As git itself sees it.
-        world.done(checkout.path(), &["notes", "--ref=aiops-verdicts", "show", &draft.to]);
+    pub fn store(&self, repository: &Path, draft: &Draft) {
+        let signed = self.sign(repository, draft);
+        let git = opened(repository);
+        Store::of(&git).put(&Host::real(), &signed).expect("a verdict is stored");
+        verdict::notes::write(&Host::real(), &git, &signed).expect("a verdict is noted");
     }
 
-    /// Signs a verdict.
-    pub(crate) fn sign(&self, checkout: &Checkout<'_>, draft: &Draft) -> Signed {
-        let tree = checkout.oid(&format!("{}^{{tree}}", draft.to));
-        let mut verdict = approval(&opened(checkout.path()), draft, tree);
+    /// Signs a verdict about commits of a repository.
+    pub fn sign(&self, repository: &Path, draft: &Draft) -> Signed {
+        let mut verdict = approval(&opened(repository), draft);
         (draft.edit)(&mut verdict);
-        Signed::sign(verdict, &self.key).unwrap()
+        Signed::sign(verdict, &self.key).expect("the key signs")
+    }
+}
+
+impl Default for Reviewer {
+    fn default() -> Self {
+        Self::new()
     }
 }
 
 fn opened(path: &Path) -> gix::Repository {
-    let mut git = gix::open_opts(path, gix::open::Options::isolated()).unwrap();
-    let mut settings = git.config_snapshot_mut();
-    for (name, value) in [("user.name", "A Reviewer"), ("user.email", "reviewer@example.invalid")] {
-        settings.set_raw_value(name, value).unwrap();
-    }
-    drop(settings.commit().unwrap());
-    git
+    gix::open_opts(path, gix::open::Options::isolated()).expect("a repository")
 }
 
-fn approval(git: &gix::Repository, draft: &Draft, tree_oid: String) -> Verdict {
-    let since = ObjectId::from_hex(draft.since.as_bytes()).unwrap();
+fn approval(git: &gix::Repository, draft: &Draft) -> Verdict {
+    let id = |hex: &str| ObjectId::from_hex(hex.as_bytes()).expect("an object's name");
+    let since = id(&draft.since);
+    let reviewed = git.find_commit(id(&draft.to)).expect("the reviewed commit");
+    let tree_oid = reviewed.tree_id().expect("its tree").to_string();
     let nowhere = Fallback { installed: Path::new("/nonexistent"), compiled_in: &[] };
-    let rules = InForce::at(&Host::real(), &Objects::of(git), since, &nowhere).unwrap().digests();
+    let rules = InForce::at(&Host::real(), &Objects::of(git), since, &nowhere);
+    let rules = rules.expect("the rules in force").digests();
     let bundle = verdict::sha256(format!("{}..{}", draft.since, draft.to).as_bytes());
     let digests = Digests {
         bundle: bundle.clone(),
