@@ -222,3 +222,21 @@ fn finish_after_a_crash_between_commit_and_index_brings_the_index_up() {
     desk.run("finish").is(0, &["nothing was changed"]);
     assert_eq!(desk.git(&["status", "--porcelain"]), "");
 }
+
+#[test]
+fn a_remote_that_is_named_like_an_option_is_a_remote() {
+    use std::io::Write;
+    let desk = plain();
+    run(&desk, "install-hooks").is(0, &[]);
+    let line = format!("refs/heads/main {} refs/heads/main {}\n", desk.head(), "0".repeat(40));
+    for name in ["--version", "--help", "-h", "help", "--json"] {
+        let mut hook = desk.bare(desk.path(".githooks/pre-push"));
+        hook.args([name, name]).env("PATH", path()).stdin(std::process::Stdio::piped());
+        hook.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped());
+        let mut child = hook.spawn().unwrap();
+        child.stdin.take().unwrap().write_all(line.as_bytes()).unwrap();
+        let told = Told::from(child.wait_with_output().unwrap());
+        told.is(1, &["refs/heads/main"]);
+        assert_eq!(told.out, "", "{name}: standard output is git's");
+    }
+}
