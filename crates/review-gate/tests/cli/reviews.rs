@@ -314,3 +314,40 @@ fn kept_answers_that_another_key_signed_or_none_are_not_used() {
     desk.run("run --gate").is(0, &["APPROVED", "an earlier review"]);
     assert_eq!(desk.calls().0, calls);
 }
+
+#[test]
+fn a_repository_with_sha256_names_goes_the_whole_way() {
+    let desk = Desk::of_format("sha256", |_| {});
+    let to = desk.change("src/a.rs", "fn a() {}\n");
+    assert_eq!(to.len(), 64);
+    desk.run("run --gate").is(0, &["APPROVED"]);
+    desk.run("show").is(0, &["it counts"]);
+    desk.run("finish").is(0, &["moved the baseline there"]);
+    assert_eq!(desk.baseline(), to);
+}
+
+#[test]
+fn a_linked_work_tree_shares_verdicts_and_finishes_its_own_branch() {
+    let desk = Desk::new();
+    desk.git(&["worktree", "add", "-q", "-b", "side", "../side"]);
+    let side = desk.root().join("side");
+    std::fs::write(side.join("b.txt"), "b\n").unwrap();
+    let git = |args: &[&str]| {
+        let said = desk.bare("git").current_dir(&side).args(args).output().unwrap();
+        assert!(said.status.success(), "{said:?}");
+        String::from_utf8(said.stdout).unwrap().trim().to_owned()
+    };
+    git(&["add", "-A"]);
+    git(&["commit", "-q", "-m", "b"]);
+    let to = git(&["rev-parse", "HEAD"]);
+    let run = |line: &str| -> crate::desk::Told {
+        desk.command(line).current_dir(&side).output().unwrap().into()
+    };
+    run("run --gate").is(0, &["APPROVED"]);
+    desk.run(&format!("show {to}")).is(0, &["it counts"]);
+    run("finish").is(0, &["moved the baseline"]);
+    assert_eq!(git(&["status", "--porcelain"]), "");
+    assert_eq!(git(&["rev-parse", "HEAD^"]), to);
+    assert_ne!(desk.head(), git(&["rev-parse", "HEAD"]), "the other branch stays");
+    assert_eq!(desk.git(&["status", "--porcelain"]), "");
+}
