@@ -378,7 +378,7 @@ fn home(host: &Host, asked: Option<&Path>) -> Result<PathBuf, Failure> {
         return Ok("/var/lib/ai-ops-runner".into());
     }
     let state = host.env("XDG_STATE_HOME").map(PathBuf::from);
-    let state = state.or(host.env("HOME").map(|home| PathBuf::from(home).join(".local/state")));
+    let state = state.or(host.home_folder().map(|home| home.join(".local/state")));
     state.map(|state| state.join("ai-ops-runner")).ok_or_else(|| {
         Failure::new(
             Exit::Config,
