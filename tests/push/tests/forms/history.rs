@@ -178,6 +178,20 @@ fn a_replaced_parent_makes_no_ancestor() {
     .is_refused("refs/heads/main", "no ancestor");
 }
 
+/// Anybody may push replacements, which no pattern protects; the remote's gate does not look there.
+#[test]
+fn replacements_that_were_pushed_make_no_ancestor_either() {
+    form(|scene| {
+        let tip = rewritten(scene);
+        scene.work.done(&["replace", "--graft", &tip, &scene.base]);
+        let bare = scene.remote.bare().display().to_string();
+        scene.work.done(&["push", "-q", &bare, "refs/replace/*:refs/replace/*"]);
+        push(&["--force", "origin", "main"])
+    })
+    .asked_of(Side::Server)
+    .is_refused("refs/heads/main", "no ancestor");
+}
+
 #[test]
 fn a_grafted_parent_makes_no_ancestor() {
     form(|scene| {

@@ -11,19 +11,26 @@ fn an_unreviewed_branch_after_a_reviewed_one_is_refused() {
         scene.change("new.txt");
         push(&["origin", "main", "zz"])
     })
-    .read_as(&["refs/heads/main", "refs/heads/zz"])
+    .read_as(&["refs/heads/main", "\nrefs/heads/zz"])
     .is_refused("refs/heads/zz", "no verdict");
 }
 
 #[test]
 fn an_unreviewed_branch_before_a_reviewed_one_is_refused() {
     form(|scene| {
+        // Git lists what is new to the remote last, whatever its name is.
+        scene.work.done(&[
+            "push",
+            "-q",
+            &scene.remote.bare().display().to_string(),
+            "main:refs/heads/aa",
+        ]);
         scene.reviewed();
         scene.work.done(&["checkout", "-q", "-b", "aa", &scene.base]);
         scene.change("new.txt");
         push(&["origin", "aa", "main"])
     })
-    .read_as(&["refs/heads/aa", "refs/heads/main"])
+    .read_as(&["refs/heads/aa", "\nrefs/heads/main"])
     .is_refused("refs/heads/aa", "no verdict");
 }
 

@@ -218,3 +218,47 @@ fn a_hook_without_its_program_refuses() {
         assert_eq!(protected(&scene)["refs/heads/main"], scene.base);
     });
 }
+
+/// A key that may run git's shell alone cannot start the other side without its hooks.
+#[test]
+fn the_other_side_cannot_be_started_without_its_hooks_over_ssh() {
+    let world = Hermetic::new();
+    let remote = match Remote::new(&world, "origin", Transport::Ssh, Format::Sha1) {
+        Ok(remote) => remote,
+        Err(why) => return scenarios::skip("another program over ssh", &why),
+    };
+    let scene = Scene::new(&world, &remote, Side::Server);
+    scene.change("new.txt");
+    scene.guard(&scene.work);
+    let without = "--receive-pack=git -c core.hooksPath=/dev/null receive-pack";
+    let ran = scene.work.git(&["push", "--no-verify", without, "origin", "main"]).expect(128);
+    assert!(scene.asked().is_none(), "{ran:?}");
+    assert_eq!(protected(&scene)["refs/heads/main"], scene.base, "{ran:?}");
+}
+
+/// Git writes to what a symbolic reference leads to, and tells the hook the name that was pushed to.
+#[test]
+fn another_name_for_a_protected_branch_is_protected() {
+    form(|scene| {
+        another_name(scene);
+        scene.change("new.txt");
+        push(&["origin", "HEAD:refs/drafts/link"])
+    })
+    .asked_of(Side::Server)
+    .is_refused("refs/drafts/link", "no verdict");
+}
+
+#[test]
+fn a_protected_branch_is_not_deleted_by_another_name() {
+    form(|scene| {
+        another_name(scene);
+        push(&["origin", ":refs/drafts/link"])
+    })
+    .asked_of(Side::Server)
+    .is_refused("refs/drafts/link", "a deletion");
+}
+
+fn another_name(scene: &Scene<'_>) {
+    let link = ["symbolic-ref", "refs/drafts/link", "refs/heads/main"];
+    scene.world.done(scene.remote.bare(), &link);
+}
