@@ -145,6 +145,8 @@ const USUAL_HOSTS: [(&str, &str); 2] =
 /// The hosts, with their ports, that the providers which may review have in llm.json. One that cannot
 /// be read names none, and then no answer counts.
 fn endpoint_hosts(llm: &[u8]) -> Vec<String> {
+    // A file that is nowhere moves nobody.
+    let llm = if llm.is_empty() { b"{}" } else { llm };
     let Ok(llm) = serde_json::from_slice::<Value>(llm) else { return vec![] };
     let host = |(provider, usual): (&str, &str)| {
         let base = llm.pointer(&format!("/providers/{provider}/apiBase"));
@@ -200,6 +202,7 @@ mod tests {
         };
         for (llm, hosts) in [
             ("{}", vec!["api.openai.com", "api.mistral.ai"]),
+            ("", vec!["api.openai.com", "api.mistral.ai"]),
             (
                 r#"{"providers":{"openai":{"apiBase":"http://127.0.0.1:8080/v1"},"mistral":{}}}"#,
                 vec!["127.0.0.1:8080", "api.mistral.ai"],
