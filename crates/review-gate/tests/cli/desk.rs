@@ -269,7 +269,8 @@ pub(crate) fn program(name: &str) -> PathBuf {
 /// Tells, also through the test runner's capture, that something was not tried, and why.
 pub(crate) fn skipped(test: &str, why: &str) {
     use std::io::Write;
-    writeln!(std::io::stderr(), "SKIPPED {test}: {why}").unwrap();
+    let told = writeln!(std::io::stderr(), "SKIPPED {test}: {why}");
+    told.unwrap();
 }
 
 /// What a program said.
