@@ -1,6 +1,8 @@
 //! Reads the repository: commits, ancestry, verdicts and the rules they are held against. No
 //! judgement of a push here.
 
+use std::collections::BTreeSet;
+
 use gix::ObjectId;
 use gix::refs::FullName;
 use ops_core::failure::{Exit, Failure, OrFail};
@@ -169,7 +171,9 @@ impl<'a> Observer<'a> {
                 Err(failure) => facts.unreadable.push(failure.to_string()),
             }
         }
-        stored.dedup();
+        // The same verdict lies in the git directory and in a note, with or without a line end.
+        let mut seen = BTreeSet::new();
+        stored.retain(|bytes| seen.insert(bytes.trim_ascii().to_vec()));
         for bytes in stored {
             let signed = match Signed::read(&bytes) {
                 Ok(signed) => signed,

@@ -130,8 +130,8 @@ pub fn judge(signed: &Signed, expected: &Expected<'_>) -> Result<String, Vec<Dis
     let by = signer(signed.envelope(), expected.signers, &times);
     let mut reasons: Vec<Distrust> = by.as_ref().err().cloned().into_iter().collect();
     reasons.extend(other_commits(verdict, expected));
-    reasons.extend(other_rules(verdict, expected));
     reasons.extend(not_approved(verdict));
+    reasons.extend(other_rules(verdict, expected));
     match by {
         Ok(who) if reasons.is_empty() => Ok(who),
         _ => Err(reasons),
@@ -175,6 +175,8 @@ fn other_rules(verdict: &Verdict, expected: &Expected<'_>) -> Vec<Distrust> {
     match (&meta.endpoint_host, meta.reviewer.kind) {
         (Some(host), _) if policy.endpoint_hosts.contains(host) => {}
         (None, ReviewerKind::CodexCli) => {}
+        // Nobody was asked, which is reason enough.
+        (None, _) if meta.simulated => {}
         (host, _) => reasons.push(Distrust::WrongEndpoint(format!(
             "{} is not in endpointHosts of review.yaml at since_sha",
             host.as_deref().unwrap_or("no host")

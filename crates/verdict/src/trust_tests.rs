@@ -70,8 +70,9 @@ fn every_reason_is_found_and_all_of_them_are_told() {
         ("wrong_digest", |it| it.meta.digests.policy = "4".repeat(64)),
         ("wrong_digest", |it| it.meta.digests.configuration = "4".repeat(64)),
         ("wrong_digest", |it| it.meta.digests.signers = "4".repeat(64)),
-        ("wrong_endpoint", |it| it.meta.endpoint_host = Some("other.example".into())),
         ("wrong_endpoint", |it| it.meta.endpoint_host = None),
+        // The last: of a simulated one, no host is no reason of its own.
+        ("wrong_endpoint", |it| it.meta.endpoint_host = Some("other.example".into())),
     ];
     for (reason, change) in rows {
         let mut verdict = approved();
