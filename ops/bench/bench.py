@@ -116,6 +116,15 @@ class Bench:
             raise RuntimeError(f"{argv[0]} exited {done.returncode}:\n{tail}")
         return seconds, done.stdout
 
+    def peak(self, *argv, env=None):
+        """The most memory a program had, MB. Its waiting parent counts too: some 10 MB."""
+        # A child begins with the memory of who starts it, so that one must be small.
+        small = "import os, resource, sys\nchild = os.posix_spawn(sys.argv[1], sys.argv[1:], os.environ)"
+        small += "\nif os.wait4(child, 0)[1]: sys.exit(1)"
+        small += "\nprint(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)"
+        _, out = self.call(sys.executable, "-I", "-S", "-c", small, *argv, env=env)
+        return int(out.splitlines()[-1]) / 1024
+
     def quiet(self):
         """Has everything written before on the disk, so that no run pays for another."""
         os.sync()
@@ -129,6 +138,24 @@ class Bench:
             shown = ", ".join(f"{name} {values[-1]:.4g}" for name, values in samples.items())
             self.say(f"  run {round_ + 1} of {self.runs}: {shown} (load {os.getloadavg()[0]:.1f})")
         return samples
+
+
+def from_pypi(bench, package, version):
+    """The folder of programs of a package from PyPI in a venv of its own; skips where there is no
+    network. What was installed stays below target/."""
+    tools = HERE.parent.parent / "target/tools"
+    folder = tools / f"{package}-{version}"
+    if not (folder / "installed").exists():
+        bench.say(f"  installing {package} {version}")
+        made = [sys.executable, "-m", "venv", "--clear", folder]
+        pip = [folder / "bin/pip", "install", "-q", "--no-input", f"{package}=={version}"]
+        for argv in (made, pip):
+            done = subprocess.run(argv, capture_output=True, text=True, check=False)
+            if done.returncode != 0:
+                why = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
+                raise Skipped(f"{package} {version} could not be installed: {why[-200:]}")
+        (folder / "installed").touch()
+    return folder / "bin"
 
 
 class Root:

@@ -76,6 +76,8 @@ def cells(line, judged):
         figure(line.median("limit"), line.unit),
         "-" if close is None else f"{close:.0%}",
     ]
+    if not line.targets:
+        yield head + ["-", "-"]
     for at, target in enumerate(line.targets):
         met = "-" if not judged else "yes" if target["met"] else "NO"
         yield (head if at == 0 else [""] * 6) + [target["target"], met]

@@ -59,7 +59,7 @@ impl<'a> Observer<'a> {
         let remote = update.old.map(|id| self.objects.peel(id)).transpose()?;
         let mut facts = Facts {
             update: update.clone(),
-            is_protected: self.is_protected(update, remote.as_ref()),
+            is_protected: self.is_protected(update, remote.as_ref())?,
             local,
             remote,
             ground: Ground::Unknown,
@@ -87,18 +87,38 @@ impl<'a> Observer<'a> {
 
     /// Whether a policy that counts protects the reference: the one at the commit that the remote
     /// has there, and the one at the protected branch. One that cannot be read protects everything.
-    fn is_protected(&self, update: &Update, remote: Option<&Peeled>) -> bool {
-        let name: &[u8] = update.reference.as_bstr();
+    fn is_protected(&self, update: &Update, remote: Option<&Peeled>) -> Result<bool, Failure> {
+        let names = self.written(update)?;
         let own = match remote {
             Some(Peeled::Commit(id)) if Some(*id) != self.branch.tip => {
                 Some(policy_at(self.host, self.call, self.objects, *id))
             }
             _ => None,
         };
-        [Some(&self.branch.policy), own.as_ref()]
-            .into_iter()
-            .flatten()
-            .any(|policy| policy.as_ref().map_or(true, |it| it.protects(name)))
+        let protects = |it: &Policy| names.iter().any(|name| it.protects(name.as_bstr()));
+        let policies = [Some(&self.branch.policy), own.as_ref()];
+        Ok(policies.into_iter().flatten().any(|policy| policy.as_ref().map_or(true, protects)))
+    }
+
+    /// What a push to a reference writes: that one or, where it is symbolic on the remote, what it
+    /// leads to. Only the remote can tell.
+    fn written(&self, update: &Update) -> Result<Vec<FullName>, Failure> {
+        let mut names = vec![update.reference.clone()];
+        if self.call.mode == Mode::PrePush {
+            return Ok(names);
+        }
+        // Git itself follows five.
+        for _ in 0..5 {
+            let Some(last) = names.last() else { break };
+            let found = self.objects.git().try_find_reference(last.as_ref());
+            let found = found.or_fail(Exit::Unavailable, format!("read {}", last.as_bstr()))?;
+            let Some(next) = found.and_then(|it| it.target().try_name().map(ToOwned::to_owned))
+            else {
+                break;
+            };
+            names.push(next);
+        }
+        Ok(names)
     }
 
     fn since_update(&self, old: ObjectId, tip: ObjectId) -> Result<Ground, Failure> {
