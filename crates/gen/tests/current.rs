@@ -38,7 +38,11 @@ fn whole<S: config::Settings>(folder: &Path) {
     let dir = tempfile::tempdir().unwrap();
     let mut text = fs::read_to_string(folder.join(S::FILE)).unwrap();
     assert_eq!(text, S::SHIPPED, "{}", S::FILE);
-    text.push_str(if S::FILE.ends_with(".json") { "\n" } else { "# Not as it was shipped.\n" });
+    text.push_str(if Path::new(S::FILE).extension().is_some_and(|it| it == "json") {
+        "\n"
+    } else {
+        "# Not as it was shipped.\n"
+    });
     fs::write(dir.path().join(S::FILE), text).unwrap();
     config::load::<S>(&Host::real(), &Source::Folder(dir.path().into())).unwrap();
 }

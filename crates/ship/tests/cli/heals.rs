@@ -37,7 +37,7 @@ fn what_may_not_be_mended_ends_it_and_leaves_the_work_tree_as_it_was() {
         ("hooks", evil(".githooks/pre-commit"), "the diff touches .githooks"),
         ("ci", evil(".github/workflows/x.yml"), "the diff touches .github"),
         ("prefix", evil("srcs/x"), "does not name it"),
-        ("outside", evil("../x"), "cannot be read"),
+        ("outside", evil("../x"), "the diff touches ../x"),
         ("not the file", GOOD.replace("-bad", "-worse"), "does not fit"),
         ("prose", "Sure, here it is:".to_owned(), "cannot be read"),
         ("empty", String::new(), "nothing was proposed"),
