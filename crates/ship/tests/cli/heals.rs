@@ -143,3 +143,27 @@ fn a_secret_is_never_sent_to_be_mended() {
     yard.ship("").is(1, &["a secret is taken out by a person"]);
     assert_eq!(yard.desk.calls(), (0, 0));
 }
+
+#[test]
+fn codex_may_propose_as_well_and_is_asked_for_a_diff_and_nothing_else() {
+    use std::os::unix::fs::PermissionsExt;
+    let yard = blocked("rounds: 1, by: codex, paths: [src/]");
+    yard.blocks_bad("src/a.txt", |_| panic!("the model is not asked for a diff"));
+    let proposal = json!({"diff": GOOD, "why": "because"}).to_string();
+    let event =
+        json!({"type": "item.completed", "item": {"type": "agent_message", "text": proposal}});
+    let folder = yard.desk.root().join("bin");
+    std::fs::create_dir_all(&folder).unwrap();
+    let told = folder.join("told");
+    std::fs::write(&told, format!("{event}\n")).unwrap();
+    let script = format!(
+        "#!/bin/sh\ncase \"$1\" in --version) echo codex-cli 9.9.9; exit 0;; esac\ncat > {0}/prompt\ncat {0}/told\n",
+        folder.display()
+    );
+    std::fs::write(folder.join("codex"), script).unwrap();
+    std::fs::set_permissions(folder.join("codex"), std::fs::Permissions::from_mode(0o755)).unwrap();
+    yard.ship("").is(0, &["shipped"]);
+    let prompt = std::fs::read_to_string(folder.join("prompt")).unwrap();
+    assert!(prompt.contains("it is bad") && prompt.contains("unified diff"));
+    assert_eq!(yard.desk.read("src/a.txt"), "good\n");
+}
