@@ -188,8 +188,11 @@ install_programs() {
 
 install_configs() {
   local file
-  for file in configs/*.yaml configs/*.json; do
+  for file in configs/*.yaml configs/*.json configs/allowed_signers; do
     put_config "$file" "$configs/$(basename "$file")"
+  done
+  for file in configs/prompts/*.md; do
+    put_config "$file" "$configs/prompts/$(basename "$file")"
   done
   for file in configs/schemas/*.json; do
     put "$file" "$configs/schemas/$(basename "$file")" 644

@@ -100,6 +100,7 @@ try heal.plan "0 1" heal ssh --plan --json
 try key.list "0" key list --json
 try llm.status "0 1" llm status --json
 try llm.models "0" llm models --json
+try review-gate.hooks "0" review-gate help install-hooks
 try notify.status "0" notify status --json
 try notify.dry-run "0 77?" notify send --dry-run --title "smoke test" --check smoke.dry-run
 for program in bridge-exec bridge-publish bridge-report bridge-submit deploy hq llm orb-wrap \

@@ -216,9 +216,8 @@ fn framed<C: Command>(command: &C, context: &Context) -> Exit {
         record.spent(outcome.as_ref().map_or(0.0, |report| report.spent_usd()));
         let error = outcome.as_ref().err().map(|failure| context.clean(&failure.to_string()));
         let code = command.code(exit);
-        let noted = std::mem::take(
-            &mut *context.noted.lock().unwrap_or_else(PoisonError::into_inner),
-        );
+        let noted =
+            std::mem::take(&mut *context.noted.lock().unwrap_or_else(PoisonError::into_inner));
         record.add(noted.steps, noted.artifacts, noted.cost_usd);
         if let Err(err) = record.end(&context.host, status(&outcome), code, error) {
             complain(&format!("{}: cannot close the run record: {err}", C::NAME));
@@ -379,7 +378,7 @@ fn home(host: &Host, asked: Option<&Path>) -> Result<PathBuf, Failure> {
         return Ok("/var/lib/ai-ops-runner".into());
     }
     let state = host.env("XDG_STATE_HOME").map(PathBuf::from);
-    let state = state.or(host.env("HOME").map(|home| PathBuf::from(home).join(".local/state")));
+    let state = state.or(host.home_folder().map(|home| home.join(".local/state")));
     state.map(|state| state.join("ai-ops-runner")).ok_or_else(|| {
         Failure::new(
             Exit::Config,

@@ -96,6 +96,12 @@ impl Host {
         self.env.get(OsStr::new(name)).map(OsString::as_os_str).filter(|value| !value.is_empty())
     }
 
+    /// The user's own folder: `HOME`, else what the system's list of users says. A hook that a web
+    /// server starts may have no `HOME`.
+    pub fn home_folder(&self) -> Option<PathBuf> {
+        self.env("HOME").map(PathBuf::from).or_else(std::env::home_dir)
+    }
+
     /// The whole environment.
     pub fn environment(&self) -> impl Iterator<Item = (&OsStr, &OsStr)> {
         self.env.iter().map(|(name, value)| (name.as_os_str(), value.as_os_str()))

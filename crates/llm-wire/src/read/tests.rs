@@ -250,6 +250,12 @@ fn a_cut_answer_is_about_the_network_only_where_the_status_was_good() {
         let fault = read(Api::OpenaiChat, &received, SystemTime::UNIX_EPOCH).unwrap_err();
         assert_eq!(fault.class, class, "{status} {end:?}");
     }
+    let body = br#"{"error":{"type":"insufficient_quota"}}"#;
+    for (end, billing) in [(End::Whole, true), (End::Cut, false), (End::OverCap, false)] {
+        let received = Received { status: 429, headers: &headers, body, end };
+        let fault = read(Api::OpenaiChat, &received, SystemTime::UNIX_EPOCH).unwrap_err();
+        assert_eq!(fault.class, Class::TransientQuota { billing }, "{end:?}");
+    }
 }
 
 #[test]
@@ -455,6 +461,12 @@ fn a_cut_answer_keeps_its_text_and_its_bill() {
     let fault = read_json(Api::OpenaiChat, 200, &good_but(Api::OpenaiChat, &changes)).unwrap_err();
     assert_eq!(fault.text.expose(), "I'm sorry");
     assert_eq!(fault.usage.map(|it| it.input), Some(57));
+    // Of several messages the first is kept, not a mixture.
+    let more = json!({"type": "message", "role": "assistant", "status": "completed",
+        "content": [{"type": "output_text", "text": "first"}]});
+    let document = good_but(Api::OpenaiResponses, &[("/output/0", more)]);
+    let fault = read_json(Api::OpenaiResponses, 200, &document).unwrap_err();
+    assert_eq!(fault.text.expose(), "first");
     let failed = [("/status", json!("failed")), ("/error", json!({"code": "server_error"}))];
     let fault =
         read_json(Api::OpenaiResponses, 200, &good_but(Api::OpenaiResponses, &failed)).unwrap_err();

@@ -152,6 +152,14 @@ fn ollama_is_sent_exactly_this() {
 }
 
 #[test]
+fn ollama_is_asked_for_room_in_steps_and_never_for_more_than_there_is() {
+    for (input_tokens, room) in [(1, 4096), (3496, 4096), (3497, 8192), (127_400, 128_000)] {
+        let (_, body, _) = written(&Ask { input_tokens, ..ask(Api::OllamaChat) });
+        assert_eq!(body["options"]["num_ctx"], room, "{input_tokens}");
+    }
+}
+
+#[test]
 fn a_schema_keeps_the_order_of_its_properties() {
     for api in [Api::OpenaiChat, Api::OpenaiResponses, Api::MistralChat, Api::OllamaChat] {
         assert!(written(&ask(api)).2.contains(SCHEMA), "{api:?}");

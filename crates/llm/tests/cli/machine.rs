@@ -145,12 +145,17 @@ impl Machine {
     pub(crate) fn telemetry_of(&self, artifacts: &str) -> Vec<Value> {
         let path = self.dir.path().join(artifacts).join("cost_telemetry.jsonl");
         let text = std::fs::read_to_string(path).unwrap_or_default();
-        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+        let lines: Vec<Value> =
+            text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        lines.iter().for_each(conforms);
+        lines
     }
 
     pub(crate) fn fail_closed(&self) -> Option<Value> {
         let path = self.artifacts().join("review_fail_closed.json");
-        std::fs::read(path).ok().map(|bytes| serde_json::from_slice(&bytes).unwrap())
+        let document = serde_json::from_slice(&std::fs::read(path).ok()?).unwrap();
+        conforms(&document);
+        Some(document)
     }
 
     /// Questions that were put to the primary and the fallback.
@@ -201,6 +206,20 @@ pub(crate) struct Run {
 
 impl Run {
     pub(crate) fn json(&self) -> Value {
-        serde_json::from_str(&self.stdout).unwrap_or_else(|err| panic!("{err}: {self:?}"))
+        let document =
+            serde_json::from_str(&self.stdout).unwrap_or_else(|err| panic!("{err}: {self:?}"));
+        conforms(&document);
+        document
     }
+}
+
+/// Holds a document to the schema that is checked in for it.
+#[track_caller]
+pub(crate) fn conforms(document: &Value) {
+    let name = document["schema"].as_str().and_then(|it| it.strip_prefix("aiops.")).unwrap();
+    let name = name.split('/').next().unwrap();
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../configs/schemas");
+    let text = std::fs::read_to_string(folder.join(format!("{name}.schema.json"))).unwrap();
+    let wrong = ops_core::config::validate(name, &text, document).unwrap();
+    assert_eq!(wrong, [], "{document}");
 }

@@ -74,6 +74,8 @@ fn a_missing_binary_lets_nothing_through_and_says_so() {
         return;
     }
     told.is(1, &["there is no review-gate"]);
+    // A push that fails for another reason than the hook's answer shows nothing.
+    desk.run("install-hooks").is(1, &["failed, but not by the hook's answer"]);
 }
 
 #[test]
@@ -221,4 +223,61 @@ fn finish_after_a_crash_between_commit_and_index_brings_the_index_up() {
     assert_ne!(desk.git(&["status", "--porcelain"]), "");
     desk.run("finish").is(0, &["nothing was changed"]);
     assert_eq!(desk.git(&["status", "--porcelain"]), "");
+}
+
+#[test]
+fn a_remote_that_is_named_like_an_option_is_a_remote() {
+    use std::io::Write;
+    let desk = plain();
+    run(&desk, "install-hooks").is(0, &[]);
+    let line = format!("refs/heads/main {} refs/heads/main {}\n", desk.head(), "0".repeat(40));
+    for name in ["--version", "--help", "-h", "help", "--json"] {
+        let mut hook = desk.bare(desk.path(".githooks/pre-push"));
+        hook.args([name, name]).env("PATH", path()).stdin(std::process::Stdio::piped());
+        hook.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped());
+        let mut child = hook.spawn().unwrap();
+        child.stdin.take().unwrap().write_all(line.as_bytes()).unwrap();
+        let told = Told::from(child.wait_with_output().unwrap());
+        told.is(1, &["refs/heads/main"]);
+        assert_eq!(told.out, "", "{name}: standard output is git's");
+    }
+}
+
+#[test]
+fn a_fresh_clone_can_tell_that_head_is_approved_from_the_notes() {
+    let desk = Desk::new();
+    desk.put(".githooks/pre-push", review_gate::hooks::PRE_PUSH);
+    fs::set_permissions(desk.path(".githooks/pre-push"), fs::Permissions::from_mode(0o755))
+        .unwrap();
+    desk.commit("hook");
+    run(&desk, "run --gate").is(0, &["APPROVED"]);
+    run(&desk, "finish").is(0, &[]);
+    let from = desk.path("").display().to_string();
+    desk.git(&["clone", "-q", &from, "../clone"]);
+    let clone = desk.root().join("clone");
+    let there = |line: &str, env: &[(&str, &str)]| -> Told {
+        let mut command = desk.command(line);
+        command.current_dir(&clone).env("PATH", path()).envs(env.iter().copied());
+        command.output().unwrap().into()
+    };
+    there("install-hooks", &[]).is(0, &["seen:"]);
+    there("verify-tree", &[("CHECK_VERDICT", "1")]).is(1, &["there is no verdict about"]);
+    let spec = "refs/notes/aiops-verdicts:refs/notes/aiops-verdicts";
+    let fetched =
+        desk.bare("git").current_dir(&clone).args(["fetch", "-q", "origin", spec]).status();
+    assert!(fetched.unwrap().success());
+    there("verify-tree", &[("CHECK_VERDICT", "1")]).is(0, &["is approved, signed by reviewer-1"]);
+}
+
+#[test]
+fn the_hook_needs_no_home() {
+    use std::io::Write;
+    let desk = plain();
+    let line = format!("x {} refs/heads/main {}\n", desk.head(), "0".repeat(40));
+    let mut check = desk.command("check -- origin x");
+    check.env_remove("HOME").env_remove("AIOPS_HOME").stdin(std::process::Stdio::piped());
+    check.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped());
+    let mut child = check.spawn().unwrap();
+    child.stdin.take().unwrap().write_all(line.as_bytes()).unwrap();
+    Told::from(child.wait_with_output().unwrap()).is(1, &["refs/heads/main"]);
 }

@@ -63,60 +63,6 @@ fn a_blocker_blocks_whatever_the_models_own_verdict_says() {
 }
 
 #[test]
-fn the_same_review_is_answered_without_a_call_and_any_difference_is_another_review() {
-    let desk = Desk::new();
-    let to = desk.change("src/a.rs", "fn a() {}\n");
-    desk.run("run --gate").is(0, &["APPROVED"]);
-    let first = desk.run("show --format json").out;
-    desk.run("run --gate").is(0, &["APPROVED", "answered by an earlier review"]);
-    assert_eq!(desk.calls(), (1, 0));
-    assert_eq!(desk.run("show --format json").out, first, "the very verdict that was there");
-    // One byte.
-    desk.change("src/a.rs", "fn b() {}\n");
-    desk.run("run --gate").is(0, &["APPROVED"]);
-    assert_eq!(desk.calls(), (2, 0));
-    // The same bytes, but another start.
-    desk.run(&format!("run --gate --since {to}")).is(0, &["APPROVED"]);
-    assert_eq!(desk.calls(), (3, 0));
-    // Another model.
-    let said = desk.run_with("run --gate", &[("AIOPS_REVIEW_MODEL", "gpt-4o")]);
-    said.is(0, &["APPROVED"]);
-    assert_eq!(desk.calls(), (4, 0));
-    // And what was there before is still there.
-    desk.run("run --gate").is(0, &["an earlier review"]);
-    assert_eq!(desk.calls(), (4, 0));
-}
-
-#[test]
-fn another_prompt_policy_or_configuration_at_the_start_is_another_review() {
-    for (file, change) in [
-        ("configs/prompts/review.md", "Judge.\n=====\nAnswer with `verdict`.\n"),
-        ("configs/review.yaml", "# another\n"),
-        ("configs/llm.json", " "),
-        ("configs/models.json", ""),
-    ] {
-        let desk = Desk::new();
-        desk.change("src/a.rs", "fn a() {}\n");
-        desk.run("run --gate").is(0, &["APPROVED"]);
-        // The same tree on top of a start that differs in one rule.
-        let text = match file {
-            "configs/review.yaml" | "configs/llm.json" => format!("{}{change}", desk.read(file)),
-            "configs/models.json" => {
-                format!("{} ", include_str!("../../../../configs/models.json"))
-            }
-            _ => change.to_owned(),
-        };
-        let since = desk.change(file, &text);
-        desk.change("src/b.rs", "fn b() {}\n");
-        desk.run(&format!("run --gate --since {since}")).is(0, &["APPROVED"]);
-        assert_eq!(desk.calls(), (2, 0), "{file}");
-        let verdict = desk.verdict(&format!("run --since {since}")).1;
-        assert_eq!(desk.calls(), (2, 0), "{file}");
-        assert_eq!(verdict["range"]["since_sha"], since);
-    }
-}
-
-#[test]
 fn a_range_over_the_cap_is_reviewed_in_packets_and_one_blocked_blocks_all() {
     for (blocks, code) in [(false, 0), (true, 1)] {
         let desk = Desk::new();

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 const KEY: &str = "example-key";
 const SCHEMA: &str = r#"{"type":"object","additionalProperties":false,"required":["verdict","notes"],"properties":{"verdict":{"type":"string","enum":["APPROVED","BLOCKED"]},"notes":{"type":["string","null"]}}}"#;
 const LIMITS: Limits =
-    Limits { connect: Duration::from_millis(500), total: Duration::from_secs(5), body: 1 << 16 };
+    Limits { connect: Duration::from_secs(30), total: Duration::from_mins(1), body: 1 << 16 };
 
 /// Any of the four, behind one face.
 trait Provider: Service + Sized {

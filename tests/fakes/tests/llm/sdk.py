@@ -22,7 +22,7 @@ class Verdict(pydantic.BaseModel):
     notes: str | None
 
 
-def client(key=KEY, timeout=5.0, base=openai_at + "/v1"):
+def client(key=KEY, timeout=60.0, base=openai_at + "/v1"):
     return openai.OpenAI(api_key=key, base_url=base, max_retries=0, timeout=timeout)
 
 
