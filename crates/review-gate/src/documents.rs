@@ -7,6 +7,7 @@ use ops_core::report::Report;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use verdict::render::plain;
 
 /// What a call did, or why it did not: `aiops.review.outcome/1`.
 #[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
@@ -72,18 +73,33 @@ impl Report for Outcome {
 
     fn write_human(&self, out: &mut dyn Write) -> io::Result<()> {
         for line in &self.done {
-            writeln!(out, "{line}")?;
+            writeln!(out, "{}", plain(line))?;
         }
         for line in &self.problems {
-            writeln!(out, "NO: {line}")?;
+            writeln!(out, "NO: {}", plain(line))?;
         }
         for line in &self.next {
-            writeln!(out, "next: {line}")?;
+            writeln!(out, "next: {}", plain(line))?;
         }
         Ok(())
     }
 
     fn json(&self) -> Value {
         json!(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_others_wrote_moves_no_cursor() {
+        let outcome = Outcome::of("verify-tree").did("a\u{1b}[2Jb").but("c\u{202e}d\r");
+        let mut text = Vec::new();
+        outcome.write_human(&mut text).unwrap();
+        let text = String::from_utf8(text).unwrap();
+        assert_eq!(text, "a\\u{1b}[2Jb\nNO: c\\u{202e}d\\u{d}\n");
+        assert_eq!(outcome.exit(), Exit::No);
     }
 }

@@ -54,7 +54,7 @@ fn rounds_time_and_money_end_it() {
 }
 
 #[test]
-fn autoheal_touches_exactly_what_is_named_and_never_what_guards() {
+fn hole_12_autoheal_touches_exactly_what_is_named_and_never_what_guards() {
     let policy = Policy::read(Policy::SHIPPED.as_bytes()).unwrap();
     let allowed: Vec<String> = ["src/", "README.md", "crates/", "configs/", "ops/", ".github/"]
         .map(str::to_owned)

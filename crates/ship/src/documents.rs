@@ -7,6 +7,7 @@ use ops_core::report::Report;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use verdict::render::plain;
 
 /// How far a call came, `<home>/state/ship/<repository>.json`: `aiops.ship/1`.
 #[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
@@ -68,13 +69,13 @@ impl Report for Shipping {
             let mark = if taken.ok { "ok" } else { "NO" };
             writeln!(out, "{mark}  {:<12} {:>7} ms", taken.step, taken.duration_ms)?;
             for line in &taken.said {
-                writeln!(out, "      {line}")?;
+                writeln!(out, "      {}", plain(line))?;
             }
         }
         let spent = self.spent_usd;
         match &self.ended {
             Some(end) if end.ok => writeln!(out, "shipped; ${spent:.4} spent"),
-            Some(end) => writeln!(out, "stopped: {}; ${spent:.4} spent", end.why),
+            Some(end) => writeln!(out, "stopped: {}; ${spent:.4} spent", plain(&end.why)),
             None => writeln!(out, "not ended: it runs, or was killed; ${spent:.4} spent"),
         }
     }

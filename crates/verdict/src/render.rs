@@ -55,7 +55,7 @@ pub fn write(
 
 /// Text that neither a terminal nor a reader is fooled by: what is invisible, or moves what stands
 /// around it, is shown as an escape. Line ends stay.
-fn plain(text: &str) -> String {
+pub fn plain(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for it in text.chars() {
         let is_hidden = matches!(it,

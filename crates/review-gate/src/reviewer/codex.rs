@@ -58,8 +58,8 @@ impl<'a> Codex<'a> {
     pub fn find(context: &'a Context) -> Result<Self, Failure> {
         let host = &context.host;
         let program = host.find_program("codex").ok_or_else(|| {
-            Failure::new(Exit::Unavailable, "review with codex: there is no program `codex`")
-                .hint("install it (npm package @openai/codex), or review with --reviewer api")
+            Failure::new(Exit::Unavailable, "ask codex: there is no such program")
+                .hint("install it (npm package @openai/codex), or let the api reviewer do it")
         })?;
         let scratch = tempfile::tempdir().or_fail(Exit::Unavailable, "make a scratch folder")?;
         for folder in ["home", "work"] {

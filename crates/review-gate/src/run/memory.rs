@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use ssh_key::PrivateKey;
 use verdict::answer::Answer;
 use verdict::cache::Key;
-use verdict::document::Usage;
+use verdict::document::{TransientClass, Usage};
 use verdict::dsse::{self, Envelope};
 use verdict::signers::Signers;
 
@@ -25,10 +25,14 @@ const KIND: dsse::Kind =
 struct Remembered {
     key: String,
     answers: Vec<Answer>,
+    provider: String,
+    model: String,
     version: String,
     requested: String,
     replied: Vec<String>,
     endpoint_host: Option<String>,
+    fallback_used: bool,
+    transient_class: Option<TransientClass>,
     cost_usd: f64,
     usage: Usage,
 }
@@ -76,10 +80,14 @@ impl Session<'_> {
             {
                 Ok(Some(Asked {
                     answers: it.answers,
+                    provider: it.provider,
+                    model: it.model,
                     version: it.version,
                     requested: it.requested,
                     replied: it.replied,
                     endpoint_host: it.endpoint_host,
+                    fallback_used: it.fallback_used,
+                    transient_class: it.transient_class,
                     cost_usd: it.cost_usd,
                     usage: it.usage,
                     cached: true,
@@ -94,19 +102,24 @@ impl Session<'_> {
         }
     }
 
-    /// Keeps the answers; those of a fallback are not, since the primary was not asked.
+    /// Keeps the answers, a fallback's too: who answered is part of the verdict, and waiting for
+    /// another answer is not part of a review.
     fn remember(&self, own: &PrivateKey, asked: &Asked) -> Result<(), Failure> {
-        if asked.fallback_used || asked.simulated || asked.cached {
+        if asked.simulated || asked.cached {
             return Ok(());
         }
         let key = self.key()?;
         let it = Remembered {
             key: key.digest(),
             answers: asked.answers.clone(),
+            provider: asked.provider.clone(),
+            model: asked.model.clone(),
             version: asked.version.clone(),
             requested: asked.requested.clone(),
             replied: asked.replied.clone(),
             endpoint_host: asked.endpoint_host.clone(),
+            fallback_used: asked.fallback_used,
+            transient_class: asked.transient_class,
             cost_usd: asked.cost_usd,
             usage: asked.usage,
         };

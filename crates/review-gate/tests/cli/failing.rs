@@ -33,6 +33,11 @@ fn the_fallback_answers_for_a_primary_that_fails_for_a_while_and_is_named() {
     assert_eq!(meta["transient_class"], "transient_server");
     assert_eq!(meta["reviewer"]["provider"], "mistral");
     assert_eq!(meta["endpoint_host"], desk.mistral.address().to_string());
+    // Waiting for another answer is not part of a review.
+    let calls = desk.calls();
+    desk.openai.otherwise(Behaviour::normal());
+    let (_, again) = desk.verdict("run --gate");
+    assert_eq!((&again, desk.calls()), (&verdict, calls));
     desk.run("finish").is(0, &[]);
 }
 

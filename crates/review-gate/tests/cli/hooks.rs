@@ -74,6 +74,8 @@ fn a_missing_binary_lets_nothing_through_and_says_so() {
         return;
     }
     told.is(1, &["there is no review-gate"]);
+    // A push that fails for another reason than the hook's answer shows nothing.
+    desk.run("install-hooks").is(1, &["failed, but not by the hook's answer"]);
 }
 
 #[test]

@@ -9,4 +9,5 @@ mod holes;
 mod hooks;
 mod hostile;
 mod reviews;
+mod same;
 mod waivers;

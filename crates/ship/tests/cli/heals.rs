@@ -37,7 +37,7 @@ fn what_may_not_be_mended_ends_it_and_leaves_the_work_tree_as_it_was() {
         ("hooks", evil(".githooks/pre-commit"), "the diff touches .githooks"),
         ("ci", evil(".github/workflows/x.yml"), "the diff touches .github"),
         ("prefix", evil("srcs/x"), "does not name it"),
-        ("outside", evil("../x"), "cannot be read"),
+        ("outside", evil("../x"), "the diff touches ../x"),
         ("not the file", GOOD.replace("-bad", "-worse"), "does not fit"),
         ("prose", "Sure, here it is:".to_owned(), "cannot be read"),
         ("empty", String::new(), "nothing was proposed"),
@@ -142,4 +142,28 @@ fn a_secret_is_never_sent_to_be_mended() {
     yard.blocks_bad("src/a.txt", |_| GOOD.to_owned());
     yard.ship("").is(1, &["a secret is taken out by a person"]);
     assert_eq!(yard.desk.calls(), (0, 0));
+}
+
+#[test]
+fn codex_may_propose_as_well_and_is_asked_for_a_diff_and_nothing_else() {
+    use std::os::unix::fs::PermissionsExt;
+    let yard = blocked("rounds: 1, by: codex, paths: [src/]");
+    yard.blocks_bad("src/a.txt", |_| panic!("the model is not asked for a diff"));
+    let proposal = json!({"diff": GOOD, "why": "because"}).to_string();
+    let event =
+        json!({"type": "item.completed", "item": {"type": "agent_message", "text": proposal}});
+    let folder = yard.desk.root().join("bin");
+    std::fs::create_dir_all(&folder).unwrap();
+    let told = folder.join("told");
+    std::fs::write(&told, format!("{event}\n")).unwrap();
+    let script = format!(
+        "#!/bin/sh\ncase \"$1\" in --version) echo codex-cli 9.9.9; exit 0;; esac\ncat > {0}/prompt\ncat {0}/told\n",
+        folder.display()
+    );
+    std::fs::write(folder.join("codex"), script).unwrap();
+    std::fs::set_permissions(folder.join("codex"), std::fs::Permissions::from_mode(0o755)).unwrap();
+    yard.ship("").is(0, &["shipped"]);
+    let prompt = std::fs::read_to_string(folder.join("prompt")).unwrap();
+    assert!(prompt.contains("it is bad") && prompt.contains("unified diff"));
+    assert_eq!(yard.desk.read("src/a.txt"), "good\n");
 }

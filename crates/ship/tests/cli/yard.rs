@@ -47,8 +47,14 @@ impl Yard {
 
     pub(crate) fn ship_with(&self, line: &str, env: &[(&str, &str)]) -> Told {
         let own = program("review-gate");
-        let path =
-            format!("{}:{}", own.parent().unwrap().display(), std::env::var("PATH").unwrap());
+        // A stand-in for codex, where a test put one.
+        let bin = self.desk.root().join("bin");
+        let path = format!(
+            "{}:{}:{}",
+            bin.display(),
+            own.parent().unwrap().display(),
+            std::env::var("PATH").unwrap()
+        );
         let mut command = self.desk.bare(program("ship"));
         command.args(line.split_whitespace()).env("PATH", path).envs(env.iter().copied());
         command.output().unwrap().into()
