@@ -66,6 +66,8 @@ pub fn schemas() -> Vec<(&'static str, Schema)> {
         ("notify.sms.schema.json", schema_for!(told::SmsPoll)),
         ("alert_delivery.schema.json", schema_for!(notify::channels::AlertDelivery)),
         ("repo_allowlist.schema.json", schema_for!(jobs::Repositories)),
+        ("review_manifest.schema.json", schema_for!(review_bundle::Manifest)),
+        ("size_cap_meta.schema.json", schema_for!(review_bundle::SizeCapMeta)),
         ("run.schema.json", schema_for!(ops_core::record::Run)),
     ]
 }
