@@ -45,7 +45,13 @@ impl Scratch {
         let Some(top) = top(host, home, place) else { return Ok(None) };
         let path = top.join(job.as_str());
         let lock_path = top.join(format!("{job}.lock"));
-        let lock = host.lock(&lock_path)?.map_err(|busy| busy.failure("job of this id"))?;
+        let lock = loop {
+            let lock = host.lock(&lock_path)?.map_err(|busy| busy.failure("job of this id"))?;
+            // A sweep may have taken it between the file's making and our lock, and removed it.
+            if host.look(&lock_path).is_ok_and(|it| it.is_some()) {
+                break lock;
+            }
+        };
         let doing = || format!("make {}", path.display());
         remove(host, &path).or_fail(Exit::Unavailable, doing())?;
         host.make_dir(&path, 0o700).or_fail(Exit::Unavailable, doing())?;

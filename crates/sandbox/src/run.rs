@@ -78,11 +78,9 @@ pub fn run(
         Walls::BestThereIs => host.find_program("bwrap"),
         Walls::None => None,
     };
-    let mut exec = bubblewrap
+    let exec = bubblewrap
         .as_ref()
         .map_or_else(|| walls::without(job), |path| walls::behind(host, path, job));
-    // The helper is one of our binaries, which all want to know where their state is.
-    exec.env.insert("AIOPS_HOME".into(), "/".into());
     let mut order = order(host, job);
     if bubblewrap.is_none() {
         // Without a namespace there is no such folder.

@@ -51,6 +51,8 @@ pub(crate) fn behind(host: &Host, bubblewrap: &Path, job: &Job) -> Exec {
     }
     args.mount("--bind", &job.writable);
     args.add(["--remount-ro", "/", "--chdir", "/", "--setenv", "PATH", PATH]);
+    // The helper is one of our binaries, which all want to know where their state is.
+    args.add(["--setenv", "AIOPS_HOME", "/"]);
     args.add(["--", HELPER, "inside"]);
     Exec::new(bubblewrap, args.0)
 }
@@ -62,7 +64,9 @@ fn parents<'a>(paths: impl Iterator<Item = &'a Path>) -> BTreeSet<&'a Path> {
 
 /// The helper without walls around it.
 pub(crate) fn without(job: &Job) -> Exec {
-    Exec::new(&job.helper, ["inside"])
+    let mut exec = Exec::new(&job.helper, ["inside"]);
+    exec.env.insert("AIOPS_HOME".into(), "/".into());
+    exec
 }
 
 /// One path of the system, as the link or the thing it is.
