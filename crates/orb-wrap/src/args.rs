@@ -74,7 +74,7 @@ pub enum Call {
 /// A job of ours.
 #[derive(Clone, Debug, Subcommand)]
 pub enum Task {
-    /// REVIEW_BUNDLE.txt, or packets where it is too large
+    /// `REVIEW_BUNDLE.txt`, or packets where it is too large
     ReviewBundle {
         /// The most bytes of one text
         #[arg(long, value_name = "N", default_value_t = 600_000)]

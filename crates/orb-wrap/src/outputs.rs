@@ -1,5 +1,6 @@
 //! What a job leaves: its files, made ours, hashed and listed. Nothing is followed.
 
+use std::fmt::Write as _;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
@@ -113,7 +114,10 @@ fn output(host: &Host, top: &Path, path: &Path) -> io::Result<Output> {
             Err(err) => return Err(err),
         }
     }
-    let sha256 = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+    let mut sha256 = String::new();
+    for byte in hash.finalize() {
+        let _infallible = write!(sha256, "{byte:02x}");
+    }
     Ok(Output { path: path.to_string_lossy().into_owned(), bytes, sha256 })
 }
 

@@ -154,7 +154,7 @@ impl Leading<'_> {
             Ok(outcome) => self.judge(plan, &job, &outcome, &logs, &work),
             Err(refused) => {
                 self.sandboxed(refused.held, false);
-                let missing: Vec<String> = refused.missing.iter().map(word).collect();
+                let missing: Vec<String> = refused.missing.iter().copied().map(word).collect();
                 self.artifact.error = Some("SANDBOX_REFUSED".to_owned());
                 let mut detail = format!("not held: {}", missing.join(", "));
                 if !refused.said.is_empty() {
@@ -307,7 +307,7 @@ impl Leading<'_> {
     }
 }
 
-fn word(layer: &Layer) -> String {
+fn word(layer: Layer) -> String {
     let value = serde_json::to_value(layer).unwrap_or_default();
     value.as_str().unwrap_or_default().to_owned()
 }

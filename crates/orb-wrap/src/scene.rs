@@ -7,7 +7,7 @@ use jobs::{JobId, JobTypes, Plan, Program};
 use ops_core::failure::{Exit, Failure};
 use ops_core::host::Host;
 use repo_mirror::{Pinned, PlaceInside, Worktree};
-use sandbox::{Job, Mount, Walls};
+use sandbox::{Job, Mount};
 
 /// Where the job sees the commit's tree.
 const TREE: &str = "/repo";
@@ -69,7 +69,6 @@ pub(crate) fn job(
         limits: plan.job.limits,
         deadline: plan.job.deadline(),
         minimum: types.sandbox.minimum.clone(),
-        walls: Walls::BestThereIs,
         user: FIRST_USER | u32::from_be_bytes([0, a, b, c]),
     }))
 }

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
+use std::fmt::Write as _;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
@@ -144,14 +145,14 @@ fn shown(path: &OsStr) -> String {
             if c.is_control() || c == '\\' {
                 let mut buffer = [0; 4];
                 for byte in c.encode_utf8(&mut buffer).bytes() {
-                    text += &format!("\\x{byte:02x}");
+                    let _infallible = write!(text, "\\x{byte:02x}");
                 }
             } else {
                 text.push(c);
             }
         }
         for byte in chunk.invalid() {
-            text += &format!("\\x{byte:02x}");
+            let _infallible = write!(text, "\\x{byte:02x}");
         }
     }
     text

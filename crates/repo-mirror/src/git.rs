@@ -42,7 +42,9 @@ pub(crate) fn git(
 ) -> Result<Finished, Failure> {
     let mut words: Vec<OsString> = vec!["--no-pager".into()];
     let mut set = |setting: &str| words.extend(["-c".into(), setting.into()]);
-    SETTINGS.iter().for_each(|it| set(it));
+    for it in SETTINGS {
+        set(it);
+    }
     if let Some(url) = url {
         set(&format!("protocol.{}.allow=always", url.protocol()));
     }

@@ -1,5 +1,6 @@
 //! Whether a mirror is as we left it: one hash over all of it that is not objects.
 
+use std::fmt::Write as _;
 use std::io;
 use std::path::Path;
 
@@ -69,5 +70,9 @@ fn add(
 }
 
 fn hex(hash: Sha256) -> String {
-    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    let mut text = String::new();
+    for byte in hash.finalize() {
+        let _infallible = write!(text, "{byte:02x}");
+    }
+    text
 }

@@ -89,7 +89,7 @@ pub(crate) fn write(
     let (written, stop) = (AtomicU64::new(0), AtomicBool::new(false));
     let (links, files): (Vec<_>, Vec<_>) =
         jobs.into_iter().partition(|it| it.3 == entry::Mode::SYMLINK);
-    let mut stats: Vec<(usize, Stat)> = vec![];
+    let mut looks: Vec<(usize, Stat)> = vec![];
     for part in [files, links] {
         let share = part.len().div_ceil(THREADS).max(1);
         let done: Vec<Result<Vec<(usize, Stat)>, Unwritten>> = std::thread::scope(|scope| {
@@ -111,14 +111,14 @@ pub(crate) fn write(
             joined.collect()
         });
         for part in done {
-            stats.extend(part?);
+            looks.extend(part?);
         }
     }
     for path in folders.iter().rev() {
         let mode = Mode::from_raw_mode(0o555);
         rustix::fs::chmodat(&top, path.as_slice(), mode, AtFlags::empty()).map_err(failed(path))?;
     }
-    for (n, stat) in stats {
+    for (n, stat) in looks {
         if let Some(entry) = state.entries_mut().get_mut(n) {
             entry.stat = index_stat(&stat);
         }

@@ -125,7 +125,7 @@ pub(crate) fn apply() -> Result<(), String> {
 }
 
 /// Calls of the x32 kind are absent: their numbers would pass every rule. In the kernel's own words
-/// (linux/bpf_common.h): load the number, compare, answer.
+/// (`linux/bpf_common.h`): load the number, compare, answer.
 fn no_x32() -> BpfProgram {
     let answer = 0x0005_0000 | libc::ENOSYS.unsigned_abs();
     vec![

@@ -26,10 +26,10 @@ pub fn inside(host: &Host) -> Failure {
         Ok(order) => {
             let with: BTreeMap<OsString, OsString> =
                 order.env.iter().map(|(name, value)| (name.into(), value.into())).collect();
-            let mut argv = order.argv.iter().map(OsString::from);
-            let program = argv.next().unwrap_or_default();
-            let args = argv.collect();
-            let it = Replacement { program, args, without: host.env_names(), with };
+            let mut words = order.argv.iter().map(OsString::from);
+            let program = words.next().unwrap_or_default();
+            let it =
+                Replacement { program, args: words.collect(), without: host.env_names(), with };
             let name = it.program.to_string_lossy().into_owned();
             let err = host.become_program(&it);
             let exit = match err.kind() {

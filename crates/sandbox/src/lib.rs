@@ -17,5 +17,5 @@ mod usage;
 mod walls;
 
 pub use inside::inside;
-pub use order::{Job, Mount, Walls};
+pub use order::{Job, Mount};
 pub use run::{Ended, Outcome, Refused, run};

@@ -16,15 +16,6 @@ pub struct Mount {
     pub to: PathBuf,
 }
 
-/// What walls can be had.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Walls {
-    /// bubblewrap where it is there, else none.
-    BestThereIs,
-    /// None but what the helper itself can do: for machines without bubblewrap.
-    None,
-}
-
 /// A program to run, what it sees, and what it may use.
 #[derive(Clone, Debug)]
 pub struct Job {
@@ -48,8 +39,6 @@ pub struct Job {
     pub deadline: Duration,
     /// The layers without which it does not run.
     pub minimum: Vec<Layer>,
-    /// What walls can be had.
-    pub walls: Walls,
     /// The user it becomes, when this process is root.
     pub user: u32,
 }

@@ -27,7 +27,8 @@ pub(crate) fn read_only(places: &[std::path::PathBuf]) -> Result<String, String>
     for place in places {
         let shown = place.display();
         match create(&place.join(".aiops-probe")) {
-            Err(Errno::ROFS) => {}
+            // In a file there is nothing to create.
+            Err(Errno::ROFS | Errno::NOTDIR) => {}
             Err(err) => return Err(format!("creating a file in {shown}: {err}")),
             Ok(()) => return Err(format!("a file could be created in {shown}")),
         }

@@ -9,7 +9,7 @@ use ops_core::host::{Ending, Event, Host, Running, Stop, Stream};
 use ops_core::time::Timestamp;
 
 use crate::inside::GO;
-use crate::order::{Job, Order, Told, Walls};
+use crate::order::{Job, Order, Told};
 use crate::{usage, walls};
 
 /// How long the helper may take to tell what holds.
@@ -74,18 +74,12 @@ pub fn run(
 ) -> Result<Result<Outcome, Refused>, Failure> {
     let doing = || "run the job in its sandbox";
     let began = host.ticks();
-    let bubblewrap = match job.walls {
-        Walls::BestThereIs => host.find_program("bwrap"),
-        Walls::None => None,
+    let Some(bubblewrap) = host.find_program("bwrap") else {
+        let said = "bubblewrap is not here: install the package bubblewrap".to_owned();
+        return Ok(Err(Refused { held: vec![], missing: job.minimum.clone(), said }));
     };
-    let exec = bubblewrap
-        .as_ref()
-        .map_or_else(|| walls::without(job), |path| walls::behind(host, path, job));
-    let mut order = order(host, job);
-    if bubblewrap.is_none() {
-        // Without a namespace there is no such folder.
-        order.spare = job.folder.clone();
-    }
+    let exec = walls::behind(host, &bubblewrap, job);
+    let order = order(host, job);
     let mut text = serde_json::to_vec(&order).or_fail(Exit::Internal, doing())?;
     text.push(b'\n');
     let mut running = host.follow(&exec).or_fail(Exit::Unavailable, doing())?;

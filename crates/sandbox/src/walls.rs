@@ -62,13 +62,6 @@ fn parents<'a>(paths: impl Iterator<Item = &'a Path>) -> BTreeSet<&'a Path> {
     paths.flat_map(|path| path.ancestors().skip(1)).filter(|it| it.parent().is_some()).collect()
 }
 
-/// The helper without walls around it.
-pub(crate) fn without(job: &Job) -> Exec {
-    let mut exec = Exec::new(&job.helper, ["inside"]);
-    exec.env.insert("AIOPS_HOME".into(), "/".into());
-    exec
-}
-
 /// One path of the system, as the link or the thing it is.
 fn visible(host: &Host, path: &Path, args: &mut Args) {
     match host.look(path).ok().flatten().map(|it| it.kind) {

@@ -22,7 +22,7 @@ const SAMPLE: usize = 400;
 /// The longest part of a line that is looked at, bytes.
 const LINE: usize = 64 * 1024;
 
-/// What was found: LOG_AUDIT.json, `aiops.log-audit/1`.
+/// What was found: `LOG_AUDIT.json`, `aiops.log-audit/1`.
 #[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Audit {

@@ -9,7 +9,7 @@ use review_bundle::{Exclusions, Limits, MAX_BLOB_BYTES, Repository, build, write
 
 use super::{Said, artifacts, param};
 
-/// Makes REVIEW_BUNDLE.txt, or packets when it is larger than `max_bytes`.
+/// Makes `REVIEW_BUNDLE.txt`, or packets when it is larger than `max_bytes`.
 pub(crate) fn run(context: &Context, max_bytes: u64) -> Result<Box<dyn Report>, Failure> {
     let host = &context.host;
     let folder = artifacts(context)?;

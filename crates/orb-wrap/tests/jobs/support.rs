@@ -138,10 +138,10 @@ impl World {
     }
 
     pub(crate) fn git(&self, args: &[&str]) -> String {
-        self.git_in(&self.path("source"), args, "")
+        Self::git_in(&self.path("source"), args, "")
     }
 
-    pub(crate) fn git_in(&self, folder: &Path, args: &[&str], input: &str) -> String {
+    pub(crate) fn git_in(folder: &Path, args: &[&str], input: &str) -> String {
         use std::io::Write;
         use std::process::Stdio;
         let mut child = Command::new("git")
