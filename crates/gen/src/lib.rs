@@ -44,6 +44,12 @@ pub fn schemas() -> Vec<(&'static str, Schema)> {
         ("guard.status.schema.json", schema_for!(guard::documents::Standing)),
         ("facts.schema.json", schema_for!(host_facts::Facts)),
         ("alert.schema.json", schema_for!(ops_core::alert::Spooled)),
+        ("job.schema.json", schema_for!(jobs::Artifact)),
+        ("job.gc.schema.json", schema_for!(orb_wrap::documents::Collected)),
+        ("job.list.schema.json", schema_for!(orb_wrap::documents::List)),
+        ("job.log_audit.schema.json", schema_for!(orb_wrap::documents::Audit)),
+        ("job.plan.schema.json", schema_for!(orb_wrap::documents::Explained)),
+        ("job_allowlist.schema.json", schema_for!(jobs::JobTypes)),
         ("key.audit.schema.json", schema_for!(key::audit::Entry)),
         ("key.deleted.schema.json", schema_for!(keys::Deletion)),
         ("key.doctor.schema.json", schema_for!(keys::Examination)),
@@ -74,6 +80,7 @@ pub fn schemas() -> Vec<(&'static str, Schema)> {
         ("review.check.schema.json", schema_for!(review_check::CheckReport)),
         ("review.schema.json", schema_for!(verdict::Policy)),
         ("review.waiver.schema.json", schema_for!(verdict::waiver::Waiver)),
+        ("repo_allowlist.schema.json", schema_for!(jobs::Repositories)),
         ("review_manifest.schema.json", schema_for!(review_bundle::Manifest)),
         ("size_cap_meta.schema.json", schema_for!(review_bundle::SizeCapMeta)),
         ("review.bundle.schema.json", schema_for!(review_gate::bundling::Bundled)),
@@ -103,5 +110,6 @@ pub fn commands() -> Vec<Command> {
         notify::args::Args::command(),
         review_gate::args::Args::command(),
         ship::args::Args::command(),
+        orb_wrap::args::Args::command(),
     ]
 }

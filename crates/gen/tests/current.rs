@@ -53,6 +53,8 @@ fn shipped_configuration_is_valid_and_nothing_else_is_shipped() {
     whole::<guard::Policy>(&folder);
     whole::<Settings>(&folder);
     whole::<doctor::Policy>(&folder);
+    whole::<jobs::JobTypes>(&folder);
+    whole::<jobs::Repositories>(&folder);
     whole::<secrets::Registry>(&folder);
     whole::<notify::settings::Settings>(&folder);
     whole::<llm::settings::Settings>(&folder);
@@ -87,6 +89,9 @@ fn shipped_configuration_is_valid_and_nothing_else_is_shipped() {
                 "review.yaml",
                 "schemas",
                 "ship.yaml",
+                "job_allowlist.yaml",
+                "repo_allowlist.yaml",
+                "schemas"
             ]
             .map(str::to_owned)
         )
@@ -110,6 +115,7 @@ fn open_objects(name: &str, at: &str, schema: &serde_json::Value) {
         "facts.schema.json",
         "guard.schema.json",
         "guard.state.schema.json",
+        "job_allowlist.schema.json",
         "key_rotation.schema.json",
         "keys.schema.json",
         "llm.health.schema.json",
@@ -121,6 +127,7 @@ fn open_objects(name: &str, at: &str, schema: &serde_json::Value) {
         "ship.schema.json",
         "ship.shipping.schema.json",
         "verdict.schema.json",
+        "repo_allowlist.schema.json",
     ];
     if let Some(object) = schema.as_object() {
         let is_closed = object.contains_key("additionalProperties");
