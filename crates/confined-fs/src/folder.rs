@@ -289,7 +289,7 @@ fn temporary(name: &OsStr) -> OsString {
     temp
 }
 
-fn describe(name: &OsStr, stat: &Stat) -> Listed {
+pub(crate) fn describe(name: &OsStr, stat: &Stat) -> Listed {
     let ns = |seconds: i64, ns: u64| i128::from(seconds) * 1_000_000_000 + i128::from(ns);
     Listed {
         name: name.to_owned(),
