@@ -44,6 +44,8 @@ pub fn schemas() -> Vec<(&'static str, Schema)> {
         ("guard.status.schema.json", schema_for!(guard::documents::Standing)),
         ("facts.schema.json", schema_for!(host_facts::Facts)),
         ("alert.schema.json", schema_for!(ops_core::alert::Spooled)),
+        ("job.schema.json", schema_for!(jobs::Artifact)),
+        ("job_allowlist.schema.json", schema_for!(jobs::JobTypes)),
         ("key.audit.schema.json", schema_for!(key::audit::Entry)),
         ("key.deleted.schema.json", schema_for!(keys::Deletion)),
         ("key.doctor.schema.json", schema_for!(keys::Examination)),
@@ -63,6 +65,9 @@ pub fn schemas() -> Vec<(&'static str, Schema)> {
         ("notify.status.schema.json", schema_for!(told::Standing)),
         ("notify.sms.schema.json", schema_for!(told::SmsPoll)),
         ("alert_delivery.schema.json", schema_for!(notify::channels::AlertDelivery)),
+        ("repo_allowlist.schema.json", schema_for!(jobs::Repositories)),
+        ("review_manifest.schema.json", schema_for!(review_bundle::Manifest)),
+        ("size_cap_meta.schema.json", schema_for!(review_bundle::SizeCapMeta)),
         ("run.schema.json", schema_for!(ops_core::record::Run)),
     ]
 }

@@ -49,6 +49,8 @@ fn shipped_configuration_is_valid_and_nothing_else_is_shipped() {
     whole::<guard::Policy>(&folder);
     whole::<Settings>(&folder);
     whole::<doctor::Policy>(&folder);
+    whole::<jobs::JobTypes>(&folder);
+    whole::<jobs::Repositories>(&folder);
     whole::<secrets::Registry>(&folder);
     whole::<notify::settings::Settings>(&folder);
     let files: BTreeSet<String> = fs::read_dir(folder)
@@ -59,8 +61,17 @@ fn shipped_configuration_is_valid_and_nothing_else_is_shipped() {
     assert_eq!(
         files,
         BTreeSet::from(
-            ["bridge.yaml", "doctor.yaml", "guard.yaml", "keys.yaml", "notify.yaml", "schemas"]
-                .map(str::to_owned)
+            [
+                "bridge.yaml",
+                "doctor.yaml",
+                "guard.yaml",
+                "job_allowlist.yaml",
+                "keys.yaml",
+                "notify.yaml",
+                "repo_allowlist.yaml",
+                "schemas"
+            ]
+            .map(str::to_owned)
         )
     );
 }
@@ -82,9 +93,11 @@ fn open_objects(name: &str, at: &str, schema: &serde_json::Value) {
         "facts.schema.json",
         "guard.schema.json",
         "guard.state.schema.json",
+        "job_allowlist.schema.json",
         "key_rotation.schema.json",
         "keys.schema.json",
         "notify.schema.json",
+        "repo_allowlist.schema.json",
     ];
     if let Some(object) = schema.as_object() {
         let is_closed = object.contains_key("additionalProperties");

@@ -10,6 +10,8 @@ mod lock;
 mod process;
 mod replace;
 mod run_bits;
+#[cfg(target_os = "linux")]
+mod running;
 mod space;
 mod stop;
 mod terminal;
@@ -31,6 +33,8 @@ pub use links::Belongings;
 pub use lock::{Busy, Lock};
 pub use process::{Ending, Exec, Finished};
 pub use replace::Replacement;
+#[cfg(target_os = "linux")]
+pub use running::{Event, Running, Stream};
 pub use space::Space;
 pub use stop::Stop;
 #[cfg(target_os = "linux")]

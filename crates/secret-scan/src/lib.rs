@@ -21,6 +21,8 @@ mod tests;
 mod text;
 mod walk;
 
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::LazyLock;
 
@@ -66,6 +68,15 @@ impl Rules {
     /// installed packages, and the rules themselves. [`Rules::walk`] asks by itself.
     pub fn passes_over(&self, path: &Path) -> bool {
         self.common.allows_path(Some(path))
+    }
+
+    /// Judges a file by its name alone, of any bytes: the name can be a secret itself, and some
+    /// names say that a file is one.
+    pub fn scan_name(&self, name: &[u8]) -> Vec<Finding> {
+        let path = Path::new(OsStr::from_bytes(name));
+        let mut found = text::scan_part(self, &text::Part::whole(None, name));
+        found.extend(text::scan_path(self, path));
+        found
     }
 
     /// Finds secrets in what a unified diff adds, by the new file's name and line. A diff that lies

@@ -150,7 +150,7 @@ impl Host {
         beside.into_iter().chain(named.map(|folder| folder.join(name))).find(is_program)
     }
 
-    fn command(&self, exec: &Exec) -> Command {
+    pub(super) fn command(&self, exec: &Exec) -> Command {
         let mut command = Command::new(&exec.program);
         command.args(&exec.args).env_clear().envs(&exec.env).process_group(0);
         if let Some(path) = self.env("PATH") {

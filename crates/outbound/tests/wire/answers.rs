@@ -201,8 +201,8 @@ fn a_body_that_is_followed_comes_piece_by_piece_until_it_is_broken_off() {
     let (told, heard) = mpsc::channel::<()>();
     let script = act(move |mut stream| {
         read_request(&mut stream);
-        let head = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n3\r\none\r\n";
-        stream.write_all(head.as_bytes()).expect("the client reads");
+        let start = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n3\r\none\r\n";
+        stream.write_all(start.as_bytes()).expect("the client reads");
         // The rest is sent only after the first piece was seen.
         heard.recv().expect("the first piece came");
         stream.write_all(b"3\r\ntwo\r\n").expect("the client reads");
