@@ -65,6 +65,7 @@ mod tests {
         fs::hard_link(at("secret"), at("tree/hard")).unwrap();
         rustix::fs::mkfifoat(rustix::fs::CWD, at("tree/pipe"), Mode::from_raw_mode(0o600)).unwrap();
         let tree = Tree::open(&at("tree")).unwrap();
+        assert_eq!(tree.top().unwrap().names().unwrap().len(), 6);
         let open = |path: &str| tree.open_file(&RelPath::parse(path).unwrap());
         let (about, mut file) = open("sub/file").unwrap().unwrap();
         let mut text = String::new();

@@ -69,6 +69,16 @@ pub fn schemas() -> Vec<(&'static str, Schema)> {
         ("review_manifest.schema.json", schema_for!(review_bundle::Manifest)),
         ("size_cap_meta.schema.json", schema_for!(review_bundle::SizeCapMeta)),
         ("run.schema.json", schema_for!(ops_core::record::Run)),
+        ("runner.schema.json", schema_for!(runner::settings::Settings)),
+        ("runner.artifacts.schema.json", schema_for!(runner::documents::ArtifactList)),
+        ("runner.health.schema.json", schema_for!(runner::documents::Health)),
+        ("runner.job.schema.json", schema_for!(runner::documents::JobView)),
+        ("runner.jobs.schema.json", schema_for!(runner::documents::JobList)),
+        ("runner.logs.schema.json", schema_for!(runner::documents::Logs)),
+        ("runner.problem.schema.json", schema_for!(runner::documents::Problem)),
+        ("runner.served.schema.json", schema_for!(runner::documents::Served)),
+        ("runner.smoke.schema.json", schema_for!(runner::documents::Smoke)),
+        ("runner.submission.schema.json", schema_for!(runner::documents::Submission)),
     ]
 }
 
@@ -84,5 +94,6 @@ pub fn commands() -> Vec<Command> {
         heal::args::Args::command(),
         key::args::Args::command(),
         notify::args::Args::command(),
+        runner::args::Args::command(),
     ]
 }

@@ -32,6 +32,14 @@ fn checked_in_schemas_are_current_and_none_is_forgotten() {
     assert_eq!(there, known);
 }
 
+#[test]
+fn the_checked_in_description_of_the_api_is_current() {
+    let found = fs::read(top().join("docs/runner.openapi.json")).unwrap_or_default();
+    let found: serde_json::Value = serde_json::from_slice(&found).unwrap_or_default();
+    let want = runner::api::openapi::document_of_api();
+    assert_eq!(found, want, "it is stale: cargo run -p gen openapi docs");
+}
+
 /// Loads a shipped file past the short cut that `load` takes for what is shipped as it is: with one
 /// more line, it is any other file.
 fn whole<S: config::Settings>(folder: &Path) {
@@ -53,6 +61,7 @@ fn shipped_configuration_is_valid_and_nothing_else_is_shipped() {
     whole::<jobs::Repositories>(&folder);
     whole::<secrets::Registry>(&folder);
     whole::<notify::settings::Settings>(&folder);
+    whole::<runner::settings::Settings>(&folder);
     let files: BTreeSet<String> = fs::read_dir(folder)
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
@@ -68,6 +77,7 @@ fn shipped_configuration_is_valid_and_nothing_else_is_shipped() {
                 "job_allowlist.yaml",
                 "keys.yaml",
                 "notify.yaml",
+                "runner.yaml",
                 "repo_allowlist.yaml",
                 "schemas"
             ]
@@ -98,6 +108,8 @@ fn open_objects(name: &str, at: &str, schema: &serde_json::Value) {
         "keys.schema.json",
         "notify.schema.json",
         "repo_allowlist.schema.json",
+        "runner.schema.json",
+        "runner.submission.schema.json",
     ];
     if let Some(object) = schema.as_object() {
         let is_closed = object.contains_key("additionalProperties");

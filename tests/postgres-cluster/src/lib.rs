@@ -3,7 +3,7 @@
 #![expect(clippy::disallowed_methods, reason = "tests look at the machine themselves")]
 
 use std::fs;
-use std::io;
+use std::io::{self, Write};
 use std::net::{Ipv4Addr, TcpListener};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
@@ -34,6 +34,7 @@ pub struct Cluster {
     user: Option<(Uid, Gid)>,
     server: Mutex<Option<Child>>,
     databases: AtomicU32,
+    addresses: String,
 }
 
 /// The server that tests of this process share.
@@ -59,6 +60,14 @@ impl Cluster {
     /// # Errors
     /// Why there can be none on this machine: the reason to skip.
     pub fn start() -> Result<Self, String> {
+        Self::start_on(&["127.0.0.1"])
+    }
+
+    /// The same, listening on these addresses of this machine: loopback or tailnet ones.
+    ///
+    /// # Errors
+    /// As [`Cluster::start`].
+    pub fn start_on(addresses: &[&str]) -> Result<Self, String> {
         let programs = programs().ok_or("PostgreSQL's server is not installed (postgresql)")?;
         let folder = tempfile::tempdir().map_err(|err| format!("make a folder: {err}"))?;
         let user = if rustix::process::geteuid().is_root() { Some(user()?) } else { None };
@@ -68,6 +77,7 @@ impl Cluster {
             user,
             server: Mutex::new(None),
             databases: AtomicU32::new(0),
+            addresses: addresses.join(","),
             folder,
         };
         cluster.init().map_err(|err| format!("initdb: {err}"))?;
@@ -177,7 +187,9 @@ impl Cluster {
         let args = ["--no-sync", "--auth=trust", "--username=aiops", "--encoding=UTF8"];
         let made = self.command("initdb").args(args).arg("-D").arg(self.data()).output()?;
         if made.status.success() {
-            return Ok(());
+            let rules = self.data().join("pg_hba.conf");
+            let mut rules = fs::File::options().append(true).open(rules)?;
+            return rules.write_all(b"host all all 100.64.0.0/10 trust\n");
         }
         Err(io::Error::other(String::from_utf8_lossy(&made.stderr).into_owned()))
     }
@@ -187,7 +199,8 @@ impl Cluster {
             fs::File::options().create(true).append(true).open(self.folder.path().join("log"))?;
         let mut command = self.command("postgres");
         command.arg("-D").arg(self.data()).args(["-p", &self.port.to_string()]);
-        command.args(["-c", "listen_addresses=127.0.0.1", "-c", "max_connections=200"]);
+        command.args(["-c", &format!("listen_addresses={}", self.addresses)]);
+        command.args(["-c", "max_connections=200"]);
         command.arg("-k").arg(self.folder.path());
         command.stdout(log.try_clone()?).stderr(log).process_group(0).spawn()
     }
