@@ -45,6 +45,10 @@ pub fn schemas() -> Vec<(&'static str, Schema)> {
         ("facts.schema.json", schema_for!(host_facts::Facts)),
         ("alert.schema.json", schema_for!(ops_core::alert::Spooled)),
         ("job.schema.json", schema_for!(jobs::Artifact)),
+        ("job.gc.schema.json", schema_for!(orb_wrap::documents::Collected)),
+        ("job.list.schema.json", schema_for!(orb_wrap::documents::List)),
+        ("job.log_audit.schema.json", schema_for!(orb_wrap::documents::Audit)),
+        ("job.plan.schema.json", schema_for!(orb_wrap::documents::Explained)),
         ("job_allowlist.schema.json", schema_for!(jobs::JobTypes)),
         ("key.audit.schema.json", schema_for!(key::audit::Entry)),
         ("key.deleted.schema.json", schema_for!(keys::Deletion)),
@@ -94,6 +98,7 @@ pub fn commands() -> Vec<Command> {
         heal::args::Args::command(),
         key::args::Args::command(),
         notify::args::Args::command(),
+        orb_wrap::args::Args::command(),
         runner::args::Args::command(),
     ]
 }

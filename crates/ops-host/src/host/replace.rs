@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use std::fmt;
 use std::io;
 use std::os::unix::process::CommandExt;
+use std::path::Path;
 use std::process::Command;
 
 use super::Host;
@@ -28,6 +29,19 @@ impl fmt::Debug for Replacement {
 }
 
 impl Host {
+    /// The names of all variables of this process's environment.
+    pub fn env_names(&self) -> BTreeSet<OsString> {
+        self.env.keys().cloned().collect()
+    }
+
+    /// Makes a folder this process's working folder.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn enter(&self, folder: &Path) -> io::Result<()> {
+        std::env::set_current_dir(folder)
+    }
+
     /// Replaces this process by a program; returns only when that fails.
     pub fn become_program(&self, it: &Replacement) -> io::Error {
         let kept = self.env.iter().filter(|(name, _)| !it.without.contains(*name));

@@ -10,9 +10,7 @@ use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::process::{
-    Pid, PidfdFlags, Signal, kill_process_group, pidfd_open, pidfd_send_signal,
-};
+use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open, pidfd_send_signal};
 
 use super::process::{Ending, Exec};
 use super::{Host, Stop};
@@ -73,9 +71,17 @@ impl Host {
 
     /// The processes that a process started and that still run. None where it is gone.
     pub fn children(&self, process: u32) -> Vec<u32> {
-        let path = PathBuf::from(format!("/proc/{process}/task/{process}/children"));
-        let text = self.read(&path, 1 << 20).unwrap_or_default();
-        String::from_utf8_lossy(&text).split_whitespace().filter_map(|it| it.parse().ok()).collect()
+        let tasks = PathBuf::from(format!("/proc/{process}/task"));
+        let threads = self.names(&tasks).unwrap_or_default();
+        let texts = threads.iter().map(|it| self.read(&tasks.join(it).join("children"), 1 << 20));
+        let texts = texts.map(Result::unwrap_or_default);
+        let number = |word: &str| word.parse::<u32>().ok();
+        texts
+            .flat_map(|text| {
+                let text = String::from_utf8_lossy(&text).into_owned();
+                text.split_whitespace().filter_map(number).collect::<Vec<u32>>()
+            })
+            .collect()
     }
 }
 

@@ -1,4 +1,5 @@
-//! What a job said: the files `stdout` and `stderr` of its artifact folder.
+//! What a job said: the files `stdout.log` and `stderr.log` that orb-wrap writes into its artifact
+//! folder.
 
 use std::io::{Read, Seek, SeekFrom};
 
@@ -25,12 +26,6 @@ pub(crate) const MOST_LINES: i64 = 100_000;
 
 /// The lines that are told unless asked otherwise.
 pub(crate) const USUAL_LINES: i64 = 1_000;
-
-/// The names that an output can have.
-const NAMES: [(Stream, [&str; 3]); 2] = [
-    (Stream::Stdout, ["stdout", "stdout.log", "stdout.txt"]),
-    (Stream::Stderr, ["stderr", "stderr.log", "stderr.txt"]),
-];
 
 /// `GET /jobs/{job_id}/logs`
 pub(crate) async fn tail(
@@ -106,11 +101,9 @@ fn end(tree: &Tree, stream: Stream) -> Option<String> {
 }
 
 fn open(tree: &Tree, stream: Stream) -> Option<(u64, std::fs::File)> {
-    let (_, names) = NAMES.iter().find(|(it, _)| *it == stream)?;
-    names.iter().find_map(|name| {
-        let (about, file) = tree.open_file(&RelPath::parse(name).ok()?).ok()??;
-        Some((about.size, file))
-    })
+    let name = RelPath::parse(&format!("{}.log", stream.name())).ok()?;
+    let (about, file) = tree.open_file(&name).ok()??;
+    Some((about.size, file))
 }
 
 fn last_lines(text: &str, lines: usize) -> &str {

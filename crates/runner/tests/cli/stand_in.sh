@@ -19,8 +19,8 @@ echo "begun $id" >>"$AIOPS_HOME/ran"
 status=success
 for step in $act; do
   case $step in
-    say) echo "one line of $id" >>"$folder/stdout" && echo "to stderr" >>"$folder/stderr" ;;
-    secret) printf 'key sk-%s\n' "$(printf 'a%.0s' {1..48})" >>"$folder/stdout" ;;
+    say) echo "one line of $id" >>"$folder/stdout.log" && echo "to stderr" >>"$folder/stderr.log" ;;
+    secret) printf 'key sk-%s\n' "$(printf 'a%.0s' {1..48})" >>"$folder/stdout.log" ;;
     wait) until [ -e "$AIOPS_HOME/go" ]; do sleep 0.05; done ;;
     nap) sleep 0.2 ;;
     fail) status=failure ;;

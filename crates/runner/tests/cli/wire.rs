@@ -162,7 +162,7 @@ fn artifacts_are_served_from_their_folder_alone() {
     let list = get("/artifacts").json();
     let files: Vec<&str> =
         list["files"].as_array().unwrap().iter().map(|it| it["path"].as_str().unwrap()).collect();
-    assert_eq!(files, ["artifact.json", "hard", "stderr", "stdout", "sub/file.txt"]);
+    assert_eq!(files, ["artifact.json", "hard", "stderr.log", "stdout.log", "sub/file.txt"]);
     let file = get("/artifacts/sub/file.txt");
     assert_eq!((file.status, file.body.as_slice()), (200, b"text\n".as_slice()));
     assert_eq!(file.header("x-content-type-options"), Some("nosniff"));
@@ -177,7 +177,7 @@ fn artifacts_are_served_from_their_folder_alone() {
         "..%2f..%2f..%2fsecret",
         "%2e%2e/%2e%2e/%2e%2e/secret",
         "/etc/passwd",
-        "sub/../stdout",
+        "sub/../stdout.log",
         "sub//file.txt",
         "sub/file.txt/",
         "missing",
