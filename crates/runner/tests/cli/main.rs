@@ -10,5 +10,6 @@ mod calls;
 mod crashes;
 mod fixture;
 mod http;
+mod real;
 mod schemathesis;
 mod wire;
