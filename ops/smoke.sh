@@ -107,6 +107,7 @@ for program in bridge-exec bridge-publish bridge-report bridge-submit deploy hq 
   review-gate runner ship soma; do
   try "$program.version" "0" "$program" --version
 done
+try runner.smoke "0 75? 77?" runner smoke
 if [ "$list" = yes ] || [ -n "${BRIDGE_ROOT:-}" ]; then
   try bridge.smoke "0" bridge-submit smoke --json
 else

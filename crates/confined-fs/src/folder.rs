@@ -68,6 +68,14 @@ impl Tree {
         Ok(Folder { fd, path: path.as_str().to_owned() })
     }
 
+    /// Opens the tree's own folder.
+    pub fn top(&self) -> Result<Folder, Fault> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let fd = fs::openat(self.root(), ".", flags, Mode::empty());
+        let fd = fd.map_err(|errno| Fault::from_errno(errno, "open", "."))?;
+        Ok(Folder { fd, path: ".".to_owned() })
+    }
+
     fn make_folder(&self, path: &RelPath) -> Result<(), Fault> {
         let failed = |errno| Fault::from_errno(errno, "make", path.as_str());
         let parent = path.parent();
@@ -289,7 +297,7 @@ fn temporary(name: &OsStr) -> OsString {
     temp
 }
 
-fn describe(name: &OsStr, stat: &Stat) -> Listed {
+pub(crate) fn describe(name: &OsStr, stat: &Stat) -> Listed {
     let ns = |seconds: i64, ns: u64| i128::from(seconds) * 1_000_000_000 + i128::from(ns);
     Listed {
         name: name.to_owned(),

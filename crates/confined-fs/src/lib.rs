@@ -26,6 +26,7 @@ mod look;
 mod path;
 mod place;
 mod prepare;
+mod stream;
 mod sys;
 mod tree;
 

@@ -92,6 +92,16 @@ pub fn schemas() -> Vec<(&'static str, Schema)> {
         ("ship.plan.schema.json", schema_for!(ship::documents::Plan)),
         ("ship.shipping.schema.json", schema_for!(ship::documents::Shipping)),
         ("verdict.schema.json", schema_for!(verdict::Verdict)),
+        ("runner.schema.json", schema_for!(runner::settings::Settings)),
+        ("runner.artifacts.schema.json", schema_for!(runner::documents::ArtifactList)),
+        ("runner.health.schema.json", schema_for!(runner::documents::Health)),
+        ("runner.job.schema.json", schema_for!(runner::documents::JobView)),
+        ("runner.jobs.schema.json", schema_for!(runner::documents::JobList)),
+        ("runner.logs.schema.json", schema_for!(runner::documents::Logs)),
+        ("runner.problem.schema.json", schema_for!(runner::documents::Problem)),
+        ("runner.served.schema.json", schema_for!(runner::documents::Served)),
+        ("runner.smoke.schema.json", schema_for!(runner::documents::Smoke)),
+        ("runner.submission.schema.json", schema_for!(runner::documents::Submission)),
     ]
 }
 
@@ -111,5 +121,6 @@ pub fn commands() -> Vec<Command> {
         review_gate::args::Args::command(),
         ship::args::Args::command(),
         orb_wrap::args::Args::command(),
+        runner::args::Args::command(),
     ]
 }

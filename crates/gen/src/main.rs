@@ -1,4 +1,4 @@
-//! `gen schemas|man|completions DIR`: writes them anew.
+//! `gen schemas|openapi|man|completions DIR`: writes them anew.
 
 use std::error::Error;
 use std::path::Path;
@@ -13,8 +13,9 @@ fn main() -> ExitCode {
     let done = match words.as_slice() {
         ["schemas", folder] => schemas(Path::new(folder)),
         ["man", folder] => man(Path::new(folder)),
+        ["openapi", folder] => openapi(Path::new(folder)),
         ["completions", folder] => completions(Path::new(folder)),
-        _ => Err("usage: gen schemas|man|completions DIR".into()),
+        _ => Err("usage: gen schemas|openapi|man|completions DIR".into()),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -41,6 +42,12 @@ fn schemas(folder: &Path) -> Result<(), Box<dyn Error>> {
         write(folder, name, &text)?;
     }
     Ok(())
+}
+
+fn openapi(folder: &Path) -> Result<(), Box<dyn Error>> {
+    let mut text = serde_json::to_vec_pretty(&runner::api::openapi::document_of_api())?;
+    text.push(b'\n');
+    write(folder, "runner.openapi.json", &text)
 }
 
 /// One page per binary and per call: bridge-exec(1), bridge-exec-watch(1), …

@@ -32,6 +32,14 @@ fn checked_in_schemas_are_current_and_none_is_forgotten() {
     assert_eq!(there, known);
 }
 
+#[test]
+fn the_checked_in_description_of_the_api_is_current() {
+    let found = fs::read(top().join("docs/runner.openapi.json")).unwrap_or_default();
+    let found: serde_json::Value = serde_json::from_slice(&found).unwrap_or_default();
+    let want = runner::api::openapi::document_of_api();
+    assert_eq!(found, want, "it is stale: cargo run -p gen openapi docs");
+}
+
 /// Loads a shipped file past the short cut that `load` takes for what is shipped as it is: with one
 /// more line, it is any other file.
 fn whole<S: config::Settings>(folder: &Path) {
@@ -68,6 +76,7 @@ fn shipped_configuration_is_valid_and_nothing_else_is_shipped() {
     .unwrap();
     let signers = fs::read(folder.join("allowed_signers")).unwrap();
     assert!(verdict::signers::Signers::read(&signers).entries.is_empty(), "shipped: nobody");
+    whole::<runner::settings::Settings>(&folder);
     let files: BTreeSet<String> = fs::read_dir(folder)
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
@@ -90,6 +99,7 @@ fn shipped_configuration_is_valid_and_nothing_else_is_shipped() {
                 "schemas",
                 "ship.yaml",
                 "job_allowlist.yaml",
+                "runner.yaml",
                 "repo_allowlist.yaml",
                 "schemas"
             ]
@@ -128,6 +138,8 @@ fn open_objects(name: &str, at: &str, schema: &serde_json::Value) {
         "ship.shipping.schema.json",
         "verdict.schema.json",
         "repo_allowlist.schema.json",
+        "runner.schema.json",
+        "runner.submission.schema.json",
     ];
     if let Some(object) = schema.as_object() {
         let is_closed = object.contains_key("additionalProperties");

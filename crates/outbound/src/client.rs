@@ -1,6 +1,7 @@
 //! Makes calls and says what became of them.
 
 use std::io::Read;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -75,6 +76,39 @@ impl Client {
 
     /// Makes one call. Never retries, never follows a redirect.
     pub fn call(&mut self, request: Request<'_>) -> Outcome {
+        let cap = self.limits.body;
+        self.call_with(request, |body| gathered(body, cap))
+    }
+
+    /// Makes one call and hands over a successful answer's body as it comes, piece by piece, until
+    /// `each` breaks off. What is handed over is not in the answer, and no limit of bytes applies.
+    pub fn follow(
+        &mut self,
+        request: Request<'_>,
+        each: &mut dyn FnMut(&[u8]) -> ControlFlow<()>,
+    ) -> Outcome {
+        self.call_with(request, |body| {
+            let mut piece = vec![0; 16 * 1024];
+            loop {
+                match body.read(&mut piece) {
+                    Ok(0) => return (Vec::new(), true),
+                    Ok(read) => {
+                        if each(piece.get(..read).unwrap_or_default()).is_break() {
+                            return (Vec::new(), false);
+                        }
+                    }
+                    Err(err) if err.kind() == std::io::ErrorKind::Interrupted => {}
+                    Err(_) => return (Vec::new(), false),
+                }
+            }
+        })
+    }
+
+    fn call_with(
+        &mut self,
+        request: Request<'_>,
+        take: impl FnOnce(&mut dyn Read) -> (Vec<u8>, bool),
+    ) -> Outcome {
         let base = request.base;
         let agent = match &self.by_proxy {
             Some(agent) if !base.is_loopback() => agent,
@@ -100,7 +134,7 @@ impl Client {
         };
         self.cause = result.as_ref().err().map(cause);
         match result {
-            Ok(response) => Outcome::Answered(self.answer(response)),
+            Ok(response) => Outcome::Answered(self.answer(response, take)),
             Err(err) if self.progress.may_have_left() => {
                 Outcome::Ambiguous(why(&err, base.origin()))
             }
@@ -113,11 +147,20 @@ impl Client {
         self.cause
     }
 
-    fn answer(&self, response: Response<Body>) -> Answer {
+    fn answer(
+        &self,
+        response: Response<Body>,
+        take: impl FnOnce(&mut dyn Read) -> (Vec<u8>, bool),
+    ) -> Answer {
         let (head, body) = response.into_parts();
         let headers = head.headers.iter();
         let headers = headers.map(|(name, value)| (name.to_string(), value.as_bytes().to_vec()));
-        let (body, complete) = gathered(body.into_reader(), self.limits.body);
+        let mut body = body.into_reader();
+        let (body, complete) = if head.status.is_success() {
+            take(&mut body)
+        } else {
+            gathered(&mut body, self.limits.body)
+        };
         Answer {
             status: head.status.as_u16(),
             headers: headers.collect(),
@@ -128,7 +171,7 @@ impl Client {
 }
 
 /// Reads at most `cap` bytes; the flag says whether that was all, and read without an error.
-fn gathered(mut from: impl Read, cap: u64) -> (Vec<u8>, bool) {
+fn gathered(from: &mut dyn Read, cap: u64) -> (Vec<u8>, bool) {
     let cap = usize::try_from(cap).unwrap_or(usize::MAX);
     let mut body = Vec::new();
     let mut chunk = vec![0; 16 * 1024];

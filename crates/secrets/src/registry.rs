@@ -230,8 +230,8 @@ mod tests {
         let names: Vec<&str> = shipped.keys.iter().map(|key| key.name.as_str()).collect();
         let contract = "openai_api_key mistral_api_key moonshot_api_key pushover_token \
             pushover_user twilio_account_sid twilio_auth_token twilio_from_number sms_allowlist \
-            console_token runner_token bridge_hmac bridge_hmac_next verdict_signing_key \
-            kajabi_session_token kajabi_client_id kajabi_client_secret gmail_user \
+            console_token runner_token runner_database_password bridge_hmac bridge_hmac_next \
+            verdict_signing_key kajabi_session_token kajabi_client_id kajabi_client_secret gmail_user \
             gmail_app_password";
         assert_eq!(names, contract.split_whitespace().collect::<Vec<_>>());
         for key in &shipped.keys {
@@ -248,6 +248,6 @@ mod tests {
         again.next = Some("nope".into());
         registry.keys.push(again);
         let places: Vec<String> = registry.check().into_iter().map(|(place, _)| place).collect();
-        assert_eq!(places, ["/keys/19/name", "/keys/19/env", "/keys/19/file", "/keys/19/next"]);
+        assert_eq!(places, ["/keys/20/name", "/keys/20/env", "/keys/20/file", "/keys/20/next"]);
     }
 }

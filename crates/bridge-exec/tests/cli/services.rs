@@ -40,6 +40,8 @@ fn systemd_accepts_the_units_without_a_word_and_they_are_hardened() {
         let most = match unit.file_stem().and_then(|it| it.to_str()) {
             Some("aiops-guard") => 26,
             Some("aiops-notify") => 20,
+            // Its jobs get namespaces and mounts of their own, which takes what the others give up.
+            Some("aiops-runner-worker") => 32,
             _ => 15,
         };
         let said = Command::new("systemd-analyze")

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, Read, Write};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, Signal, kill_process_group};
 
-use super::{Host, Kind};
+use super::{Host, Kind, Stop};
 
 /// A program to run. Nothing of this process's environment but `PATH` reaches it.
 #[derive(Clone, Debug)]
@@ -41,7 +41,8 @@ pub enum Ending {
     Code(i32),
     /// It was ended by this signal, by somebody else.
     Signal(i32),
-    /// It outlived its deadline and was killed with its process group.
+    /// It outlived its deadline and was killed with its process group; in [`Host::run_until`], also
+    /// when its end was asked for.
     Deadline,
 }
 
@@ -89,18 +90,26 @@ impl Host {
     /// # Errors
     /// What the system says when the program cannot be started or followed.
     pub fn run(&self, exec: &Exec) -> io::Result<Finished> {
+        self.run_until(exec, &Stop::never())
+    }
+
+    /// The same, and kills it as well as soon as somebody asks for its end.
+    ///
+    /// # Errors
+    /// As [`Host::run`].
+    pub fn run_until(&self, exec: &Exec, stop: &Stop) -> io::Result<Finished> {
         let mut command = self.command(exec);
         command.stdin(if exec.input.is_empty() { Stdio::null() } else { Stdio::piped() });
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn()?;
-        let followed = follow(&mut child, exec);
+        let followed = follow(&mut child, exec, stop);
         // Whatever is left of its group goes too: a background child must not outlive the answer.
         let group = Pid::from_child(&child);
         let _gone = kill_process_group(group, Signal::KILL).is_err();
         let status = child.wait()?;
-        let (output, timed_out) = followed?;
+        let (output, is_ended) = followed?;
         let [stdout, stderr] = output;
-        let ending = match (timed_out, status.code()) {
+        let ending = match (is_ended, status.code()) {
             (true, _) => Ending::Deadline,
             (false, Some(code)) => Ending::Code(code),
             (false, None) => Ending::Signal(status.signal().unwrap_or(0)),
@@ -154,9 +163,9 @@ impl Host {
     }
 }
 
-/// Feeds and drains a child until it is gone or out of time. Returns both outputs, each one byte
-/// over the cap at most, and whether time ran out.
-fn follow(child: &mut Child, exec: &Exec) -> io::Result<([Vec<u8>; 2], bool)> {
+/// Feeds and drains a child until it is gone, out of time or to be ended. Returns both outputs,
+/// each one byte over the cap at most, and whether it is to be ended.
+fn follow(child: &mut Child, exec: &Exec, stop: &Stop) -> io::Result<([Vec<u8>; 2], bool)> {
     let end = Instant::now() + exec.deadline;
     let gone = readable_when_gone(Pid::from_child(child))?;
     let mut input = child.stdin.take().map(|pipe| File::from(OwnedFd::from(pipe)));
@@ -177,6 +186,7 @@ fn follow(child: &mut Child, exec: &Exec) -> io::Result<([Vec<u8>; 2], bool)> {
         let mut watched = vec![PollFd::new(&gone, PollFlags::IN)];
         watched.extend(pipes.iter().flatten().map(|pipe| PollFd::new(pipe, PollFlags::IN)));
         watched.extend(input.iter().map(|pipe| PollFd::new(pipe, PollFlags::OUT)));
+        watched.extend(stop.watched());
         match poll(&mut watched, Some(&Timespec::try_from(left).unwrap_or_default())) {
             Ok(_) | Err(rustix::io::Errno::INTR) => {}
             Err(err) => return Err(err.into()),
@@ -194,16 +204,8 @@ fn follow(child: &mut Child, exec: &Exec) -> io::Result<([Vec<u8>; 2], bool)> {
         if ended {
             return Ok((output, false));
         }
-        if pipes.iter().all(Option::is_none) && input.is_none() {
-            let left = end.saturating_duration_since(Instant::now());
-            let mut last = [PollFd::from_borrowed_fd(gone.as_fd(), PollFlags::IN)];
-            let ready = poll(&mut last, Some(&Timespec::try_from(left).unwrap_or_default()));
-            return match ready {
-                Ok(0) => Ok((output, true)),
-                Err(rustix::io::Errno::INTR) => continue,
-                Err(err) => Err(err.into()),
-                Ok(_) => Ok((output, false)),
-            };
+        if stop.is_asked() {
+            return Ok((output, true));
         }
     }
 }
@@ -322,6 +324,19 @@ mod tests {
         let woken = watcher.wait(Duration::from_secs(10), &crate::host::Stop::never()).unwrap();
         assert_eq!(woken, crate::host::Woken::Changed);
         assert_eq!(host.find_program("no-such-program"), None);
+    }
+
+    #[test]
+    fn a_child_is_killed_when_its_end_is_asked_for_and_closed_pipes_change_nothing() {
+        let host = Host::real();
+        let stop = host.stop_on_request().unwrap();
+        std::thread::scope(|scope| {
+            let script = "exec >&- 2>&-; sleep 600";
+            let ran = scope.spawn(|| host.run_until(&sh(script), &stop).unwrap().ending);
+            host.pause(Duration::from_millis(100));
+            stop.ask();
+            assert_eq!(ran.join().unwrap(), Ending::Deadline);
+        });
     }
 
     #[test]

@@ -33,6 +33,30 @@ impl Host {
     }
 }
 
+impl Host {
+    /// One that is asked by [`Stop::ask`] alone; signals are none of its business.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn stop_on_request(&self) -> io::Result<Stop> {
+        let (asked, told) = UnixStream::pair()?;
+        Ok(Stop { asked: Some(asked), told: Some(told) })
+    }
+
+    /// Has the kernel kill this process when the thread that started it ends; says whether that was
+    /// `parent`'s and still lives. Linux only.
+    ///
+    /// # Errors
+    /// What the system says.
+    #[cfg(target_os = "linux")]
+    pub fn die_with_parent(&self, parent: u32) -> io::Result<bool> {
+        use rustix::process::{Signal, getppid, set_parent_process_death_signal};
+        set_parent_process_death_signal(Some(Signal::KILL))?;
+        let now = getppid().map(|pid| pid.as_raw_nonzero().get().unsigned_abs());
+        Ok(now == Some(parent))
+    }
+}
+
 impl Stop {
     /// One that is never asked: signals end the process as they always do.
     pub fn never() -> Self {

@@ -43,6 +43,19 @@ impl Host {
         }
         Ok(Watcher { folders: watched })
     }
+
+    /// Wakes whoever watches the folder of this file, which is made if it is missing and never
+    /// changes.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn wake_watchers(&self, path: &Path) -> io::Result<()> {
+        use rustix::fs::{Mode, OFlags, open};
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        // Closing what was open for writing is what watchers hear.
+        drop(open(path, flags | OFlags::NONBLOCK, Mode::from_raw_mode(0o640))?);
+        Ok(())
+    }
 }
 
 impl Watcher {
@@ -81,5 +94,11 @@ mod tests {
         host.replace_file(&dir.path().join("a"), b"x", 0o640).unwrap();
         assert_eq!(watcher.wait(Duration::from_secs(10), &Stop::never()).unwrap(), Woken::Changed);
         assert_eq!(watcher.wait(Duration::from_millis(1), &Stop::never()).unwrap(), Woken::Nothing);
+        for _ in 0..2 {
+            host.wake_watchers(&dir.path().join("a")).unwrap();
+            let woken = watcher.wait(Duration::from_secs(10), &Stop::never()).unwrap();
+            assert_eq!(woken, Woken::Changed);
+        }
+        assert_eq!(host.read(&dir.path().join("a"), 9).unwrap(), b"x");
     }
 }

@@ -1,6 +1,7 @@
 //! Calls that end with an answer, whole or not.
 
 use std::io::Write;
+use std::ops::ControlFlow;
 use std::sync::mpsc;
 
 use outbound::{Answer, Base, Client, Limits, Outcome, Request};
@@ -193,4 +194,33 @@ fn a_get_sends_just_this() {
     let agent = format!("user-agent: ai-ops-runner/{}", env!("CARGO_PKG_VERSION"));
     let host = format!("host: {address}");
     assert_eq!(lines, ["", "accept: */*", "authorization: Bearer x y", &host, &agent]);
+}
+
+#[test]
+fn a_body_that_is_followed_comes_piece_by_piece_until_it_is_broken_off() {
+    let (told, heard) = mpsc::channel::<()>();
+    let script = act(move |mut stream| {
+        read_request(&mut stream);
+        let start = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n3\r\none\r\n";
+        stream.write_all(start.as_bytes()).expect("the client reads");
+        // The rest is sent only after the first piece was seen.
+        heard.recv().expect("the first piece came");
+        stream.write_all(b"3\r\ntwo\r\n").expect("the client reads");
+        until_gone(stream);
+    });
+    let (address, peer) = peer(vec![script]);
+    let base = Base::parse(&format!("http://{address}")).unwrap();
+    let mut client = Client::new(SHORT);
+    let mut seen = Vec::new();
+    let answer = answered(client.follow(Request::get(&base, "/x"), &mut |piece| {
+        seen.extend_from_slice(piece);
+        if seen == b"one" {
+            told.send(()).unwrap();
+        }
+        if seen == b"onetwo" { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    }));
+    assert_eq!((answer.status, answer.body.len(), answer.complete), (200, 0, false));
+    assert_eq!(seen, b"onetwo");
+    drop(client);
+    peer.join().unwrap();
 }

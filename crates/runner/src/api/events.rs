@@ -1,0 +1,155 @@
+//! `GET /jobs/{job_id}/events`: how a job goes on, as server-sent events.
+//!
+//! `job` when it changes, `stdout` and `stderr` as it speaks, `end` last. Each event's id says how
+//! far both outputs were told, so that who reconnects with `Last-Event-ID` misses and repeats
+//! nothing.
+
+use std::time::Duration;
+
+use axum::extract::rejection::PathRejection;
+use axum::extract::{Path, State as With};
+use axum::http::HeaderMap;
+use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::response::{IntoResponse, Response};
+use run_queue::Job;
+use serde::Serialize;
+
+use crate::args::Stream;
+use crate::documents::JobView;
+
+use super::answer::Refusal;
+use super::feed::{self, Feed};
+use super::jobs::find;
+use super::{Shared, logs};
+
+/// How often a running job's outputs are looked at.
+const BETWEEN_LOOKS: Duration = Duration::from_millis(200);
+
+/// How often it is looked at besides, when nothing rings.
+const BETWEEN_LOOKS_WAITING: Duration = Duration::from_secs(5);
+
+/// How often a silent connection shows that it lives.
+const SIGN_OF_LIFE: Duration = Duration::from_secs(10);
+
+/// A piece of an output.
+#[derive(Serialize)]
+struct Said {
+    /// Where it begins in the output, bytes.
+    offset: u64,
+    text: String,
+}
+
+/// How far both outputs were told, bytes.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+struct Cursor([u64; 2]);
+
+impl Cursor {
+    fn read(text: &str) -> Option<Self> {
+        let (stdout, stderr) = text.split_once('.')?;
+        Some(Self([stdout.parse().ok()?, stderr.parse().ok()?]))
+    }
+
+    fn written(self) -> String {
+        let Self([stdout, stderr]) = self;
+        format!("{stdout}.{stderr}")
+    }
+}
+
+/// Follows a job.
+pub(crate) async fn follow(
+    With(state): With<Shared>,
+    job_id: Result<Path<String>, PathRejection>,
+    headers: HeaderMap,
+) -> Result<Response, Refusal> {
+    let job = find(&state, job_id).await?;
+    let last = headers.get("last-event-id").and_then(|it| it.to_str().ok());
+    let cursor = last.and_then(Cursor::read).unwrap_or_default();
+    let (feed, events) = feed::channel();
+    tokio::spawn(async move {
+        // Its end is the reader's going, the job's end, or the server's.
+        let _told = tell(&state, job, cursor, &feed).await;
+    });
+    let keep = KeepAlive::new().interval(SIGN_OF_LIFE);
+    Ok(Sse::new(events).keep_alive(keep).into_response())
+}
+
+type Told = Result<Event, std::convert::Infallible>;
+
+/// Tells of a job until it ends; `None` when nobody listens or nothing can be told any more.
+async fn tell(state: &Shared, mut job: Job, mut cursor: Cursor, feed: &Feed<Told>) -> Option<()> {
+    let mut changes = state.changes.clone();
+    let mut told: Option<Job> = None;
+    loop {
+        changes.borrow_and_update();
+        if let Some(now) = state
+            .ask({
+                let job_id = job.job_id.clone();
+                move |queue| queue.get(&job_id)
+            })
+            .await
+            .ok()?
+        {
+            job = now;
+        } else {
+            return None;
+        }
+        // Looked at before the outputs: what was said before an end is told before it.
+        let has_ended = job.status.is_final();
+        let shown = Job { lease_expires: None, ..job.clone() };
+        if told.as_ref() != Some(&shown) && !has_ended {
+            send(feed, "job", cursor, &JobView::new(&job)).await?;
+            told = Some(shown);
+        }
+        speak(state, &job, has_ended, &mut cursor, feed).await?;
+        if has_ended {
+            return send(feed, "end", cursor, &JobView::new(&job)).await;
+        }
+        let limit = if job.started_at.is_some() { BETWEEN_LOOKS } else { BETWEEN_LOOKS_WAITING };
+        if let Ok(Err(_closed)) = tokio::time::timeout(limit, changes.changed()).await {
+            return None;
+        }
+    }
+}
+
+/// Tells what a job said since the last time.
+async fn speak(
+    state: &Shared,
+    job: &Job,
+    has_ended: bool,
+    cursor: &mut Cursor,
+    feed: &Feed<Told>,
+) -> Option<()> {
+    for (at, stream) in Stream::ALL.into_iter().enumerate() {
+        loop {
+            let from = *cursor.0.get(at)?;
+            let (shared, job_id) = (Shared::clone(state), job.job_id.clone());
+            let said = state
+                .work(move || Ok(logs::since(&shared, &job_id, stream, from, has_ended)))
+                .await
+                .ok()?;
+            let Some((text, to)) = said else { break };
+            *cursor.0.get_mut(at)? = to;
+            send(feed, stream.name(), *cursor, &Said { offset: from, text }).await?;
+        }
+    }
+    Some(())
+}
+
+async fn send(feed: &Feed<Told>, name: &str, cursor: Cursor, data: &impl Serialize) -> Option<()> {
+    let data = serde_json::to_string(data).ok()?;
+    feed.send(Ok(Event::default().event(name).id(cursor.written()).data(data))).await.ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cursor_is_read_as_it_was_written_and_nonsense_is_none() {
+        let cursor = Cursor([7, u64::MAX]);
+        assert_eq!(Cursor::read(&cursor.written()), Some(cursor));
+        for wrong in ["", "1", "1.", ".1", "-1.0", "1.2.3", "a.b", "99999999999999999999.0"] {
+            assert_eq!(Cursor::read(wrong), None, "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! `POST /jobs`.
+
+use ::jobs::{Request as Asked, judge};
+use axum::body::{Body, to_bytes};
+use axum::extract::{Request, State as With};
+use axum::http::StatusCode;
+use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use axum::response::Response;
+use ops_core::time;
+use run_queue::{NewJob, Submitted};
+use serde_json::Value;
+
+use crate::documents::{FieldError, JobView, Submission};
+
+use super::answer::{Refusal, created, document};
+use super::{Shared, State};
+
+/// The largest body that is read, bytes.
+pub(crate) const LARGEST: usize = 1 << 20;
+
+/// Accepts a job.
+pub(crate) async fn submit(
+    With(state): With<Shared>,
+    request: Request,
+) -> Result<Response, Refusal> {
+    let submission = read(&state, request).await?;
+    let job = judged(&state, submission)?;
+    let submitted = state.ask(move |queue| queue.submit(job)).await?;
+    Ok(match &submitted {
+        Submitted::New(job) => {
+            state.counters.accept();
+            created(&format!("/jobs/{}", job.job_id), &JobView::new(job))
+        }
+        Submitted::Known(job) => document(StatusCode::OK, &JobView::new(job)),
+        Submitted::Taken(job) => {
+            let detail = format!("the idempotency key is that of another job, {}", job.job_id);
+            return Err(Refusal::new(409, detail));
+        }
+    })
+}
+
+async fn read(state: &State, request: Request) -> Result<Submission, Refusal> {
+    let (head, body) = request.into_parts();
+    let kind = head.headers.get(CONTENT_TYPE).and_then(|it| it.to_str().ok()).unwrap_or_default();
+    let kind = kind.split(';').next().unwrap_or_default().trim();
+    if !kind.eq_ignore_ascii_case("application/json") {
+        return Err(Refusal::new(415, "the body must be application/json"));
+    }
+    let told = head.headers.get(CONTENT_LENGTH).and_then(|it| it.to_str().ok());
+    let told: Option<u64> = told.and_then(|it| it.parse().ok());
+    if told.is_some_and(|told| told > LARGEST as u64) {
+        return Err(too_large());
+    }
+    let bytes = to_bytes(Body::new(body), LARGEST).await.map_err(|_| too_large())?;
+    let value: Value = serde_json::from_slice(&bytes)
+        .map_err(|err| Refusal::new(400, format!("the body is not JSON: {err}")))?;
+    let errors: Vec<FieldError> = state
+        .checker
+        .iter_errors(&value)
+        .map(|err| FieldError {
+            field: err.instance_path().as_str().trim_start_matches('/').replace('/', "."),
+            // The value itself can be long, and is the caller's own.
+            message: err.masked().to_string(),
+        })
+        .collect();
+    if !errors.is_empty() {
+        return Err(Refusal::fields("the job is not as it must be", errors));
+    }
+    serde_json::from_value(value).map_err(|err| Refusal::field("", err.to_string()))
+}
+
+fn too_large() -> Refusal {
+    Refusal::new(413, format!("the body is larger than {LARGEST} bytes, or broke off"))
+}
+
+/// Holds a submission to the allowlists.
+fn judged(state: &State, it: Submission) -> Result<NewJob, Refusal> {
+    let deadline = match &it.deadline_at {
+        None => None,
+        Some(text) => {
+            let time = time::parse(text).map_err(|why| Refusal::field("deadline_at", why))?;
+            Some(time.as_microsecond())
+        }
+    };
+    let asked = Asked {
+        job_type: it.job_type,
+        repo_name: it.repo_name,
+        remote_url: it.remote_url,
+        sha: Some(it.sha.clone()),
+        params: it.params,
+    };
+    let plan = judge(&asked, &state.repositories, &state.types).map_err(|against| {
+        let errors = against.into_iter();
+        let errors = errors.map(|it| FieldError { field: it.field, message: it.message });
+        Refusal::fields("the allowlists do not let this job in", errors.collect())
+    })?;
+    Ok(NewJob {
+        idempotency_key: it.idempotency_key,
+        job_type: plan.job_type,
+        repo_name: plan.repository.name,
+        remote_url: plan.url.as_str().to_owned(),
+        sha: plan.sha.map_or(it.sha, |sha| sha.as_str().to_owned()),
+        params: plan.params,
+        priority: it.priority,
+        max_attempts: state.max_attempts,
+        deadline,
+    })
+}

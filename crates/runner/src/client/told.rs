@@ -1,0 +1,139 @@
+//! What the client tells: as text for people, as the API's own documents for programs.
+
+use std::io::{self, Write};
+
+use ops_core::failure::Exit;
+use ops_core::report::Report;
+use run_queue::Status;
+use serde_json::{Value, json};
+
+use crate::documents::{ArtifactFile, JobList, JobView, Logs, Problem};
+
+/// A job.
+pub(super) struct Shown(pub(super) JobView);
+
+/// A job that was followed to its end, and what it left.
+pub(super) struct Ended {
+    pub(super) job: JobView,
+    pub(super) files: Vec<ArtifactFile>,
+}
+
+/// Jobs.
+pub(super) struct Listed(pub(super) JobList);
+
+/// What the API refused, and why.
+pub(super) struct Refused(pub(super) Problem);
+
+fn write_job(job: &JobView, out: &mut dyn Write) -> io::Result<()> {
+    writeln!(out, "{} {}", job.job_id, job.status)?;
+    let lines = [
+        ("job", Some(job.job_type.clone())),
+        ("repository", Some(format!("{} ({})", job.repo_name, job.remote_url))),
+        ("commit", Some(job.sha.clone())),
+        ("submitted", Some(job.created_at.clone())),
+        ("started", job.started_at.clone()),
+        ("ended", job.finished_at.clone()),
+        ("worker", job.worker.as_ref().map(|it| it.name.clone())),
+        ("exit code", job.exit_code.map(|it| it.to_string())),
+        ("why", job.detail.clone()),
+    ];
+    for (name, value) in lines {
+        if let Some(value) = value {
+            writeln!(out, "  {name:<11} {value}")?;
+        }
+    }
+    for (name, value) in &job.params {
+        writeln!(out, "  {:<11} {name}={value}", "parameter")?;
+    }
+    Ok(())
+}
+
+impl Report for Shown {
+    fn exit(&self) -> Exit {
+        Exit::Ok
+    }
+
+    fn write_human(&self, out: &mut dyn Write) -> io::Result<()> {
+        write_job(&self.0, out)
+    }
+
+    fn json(&self) -> Value {
+        json!(self.0)
+    }
+}
+
+impl Report for Ended {
+    fn exit(&self) -> Exit {
+        if self.job.status == Status::Success { Exit::Ok } else { Exit::No }
+    }
+
+    fn write_human(&self, out: &mut dyn Write) -> io::Result<()> {
+        write_job(&self.job, out)?;
+        for file in &self.files {
+            writeln!(out, "  {:<11} {} ({} bytes)", "left", file.path, file.bytes)?;
+        }
+        Ok(())
+    }
+
+    fn json(&self) -> Value {
+        json!(self.job)
+    }
+}
+
+impl Report for Listed {
+    fn exit(&self) -> Exit {
+        Exit::Ok
+    }
+
+    fn write_human(&self, out: &mut dyn Write) -> io::Result<()> {
+        for job in &self.0.jobs {
+            let (id, status) = (&job.job_id, job.status.name());
+            writeln!(out, "{id}  {status:<17} {:<18} {}", job.job_type, job.repo_name)?;
+        }
+        match &self.0.next {
+            Some(next) => writeln!(out, "more: --before {next}"),
+            None => Ok(()),
+        }
+    }
+
+    fn json(&self) -> Value {
+        json!(self.0)
+    }
+}
+
+impl Report for Refused {
+    fn exit(&self) -> Exit {
+        Exit::No
+    }
+
+    fn write_human(&self, out: &mut dyn Write) -> io::Result<()> {
+        writeln!(out, "refused: {}", self.0.detail)?;
+        for error in &self.0.errors {
+            writeln!(out, "  {}: {}", error.field, error.message)?;
+        }
+        Ok(())
+    }
+
+    fn json(&self) -> Value {
+        json!({
+            "schema": "aiops.runner.refused/1",
+            "status": self.0.status,
+            "detail": self.0.detail,
+            "errors": self.0.errors,
+        })
+    }
+}
+
+impl Report for Logs {
+    fn exit(&self) -> Exit {
+        Exit::Ok
+    }
+
+    fn write_human(&self, out: &mut dyn Write) -> io::Result<()> {
+        out.write_all(self.text.as_bytes())
+    }
+
+    fn json(&self) -> Value {
+        json!(self)
+    }
+}

@@ -1,0 +1,172 @@
+//! What goes on beside requests and jobs: settling what needs no worker, and forgetting what is old.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use jobs::JobId;
+use ops_core::cli::Context;
+use ops_core::failure::{Exit, Failure, OrFail};
+use ops_core::host::{Host, Kind, Stop};
+use ops_core::time::{SignedDuration, Timestamp};
+use run_queue::{Fault, Job, Queue};
+
+use crate::settings::{Retention, Settings};
+
+/// How often jobs are settled that need no worker.
+const BETWEEN_SWEEPS: Duration = Duration::from_secs(5);
+
+/// How many sweeps there are between two looks for what is old: about an hour.
+const SWEEPS: u32 = 720;
+
+/// How many ended jobs are looked at together.
+const TOGETHER: usize = 500;
+
+/// A thread that keeps the house.
+#[derive(Debug)]
+pub(crate) struct Keeper {
+    stop: Arc<Stop>,
+    thread: JoinHandle<()>,
+}
+
+/// Starts it.
+pub(crate) fn start(
+    context: &Context,
+    settings: &Settings,
+    queue: Arc<dyn Queue>,
+) -> Result<Keeper, Failure> {
+    let doing = || "start the keeper's thread";
+    let stop = Arc::new(context.host.stop_on_request().or_fail(Exit::Unavailable, doing())?);
+    let (asked, host) = (Arc::clone(&stop), context.host.clone());
+    let (folder, retention) = (context.home.join("artifacts/jobs"), settings.retention.clone());
+    let thread = std::thread::Builder::new().name("runner-keeper".into()).spawn(move || {
+        for round in 0_u32.. {
+            // What cannot be done now is done the next time.
+            let _later = queue.sweep().is_err();
+            if round % SWEEPS == 0 {
+                let _later = forget(&host, &*queue, &folder, &retention).is_err();
+            }
+            if asked.wait(BETWEEN_SWEEPS) {
+                break;
+            }
+        }
+    });
+    Ok(Keeper { stop, thread: thread.or_fail(Exit::Unavailable, doing())? })
+}
+
+impl Keeper {
+    /// Ends it.
+    pub(crate) fn end(self) {
+        self.stop.ask();
+        let _panicked = self.thread.join().is_err();
+    }
+}
+
+/// Forgets ended jobs that are too old or too many, and removes what they left here: the files
+/// first, so that a crash between leaves a job without files and never files without a job.
+fn forget(
+    host: &Host,
+    queue: &dyn Queue,
+    folder: &Path,
+    retention: &Retention,
+) -> Result<(), Fault> {
+    let now = host.now();
+    let age = SignedDuration::from_hours(24 * i64::from(retention.days));
+    let oldest = now.checked_sub(age).unwrap_or(Timestamp::MIN);
+    let sizes = sizes(host, folder);
+    let mut left = Left {
+        jobs: queue.counts()?.iter().filter(|(it, _)| it.is_final()).map(|(_, n)| n).sum(),
+        bytes: sizes.values().map(|found| found.bytes).sum(),
+    };
+    loop {
+        let ended = queue.ended(0, TOGETHER)?;
+        let gone: Vec<&Job> = ended
+            .iter()
+            .take_while(|job| {
+                let bytes = sizes.get(&job.job_id).map_or(0, |found| found.bytes);
+                left.must_go(job, bytes, oldest, retention)
+            })
+            .collect();
+        for job in &gone {
+            remove(host, folder, &job.job_id);
+        }
+        let ids: Vec<String> = gone.iter().map(|job| job.job_id.clone()).collect();
+        if ids.is_empty() || queue.forget(&ids)? == 0 || ids.len() < TOGETHER {
+            break;
+        }
+    }
+    // Folders that no queue knows: runs by hand, and jobs that another host forgot.
+    for (job_id, found) in &sizes {
+        if found.changed < oldest && queue.get(job_id)?.is_none() {
+            remove(host, folder, job_id);
+        }
+    }
+    Ok(())
+}
+
+/// What there still is.
+#[derive(Clone, Copy, Debug)]
+struct Left {
+    jobs: u64,
+    bytes: u64,
+}
+
+impl Left {
+    /// Whether the oldest job that is left has to go; if so, it is counted as gone.
+    fn must_go(&mut self, job: &Job, bytes: u64, oldest: Timestamp, keep: &Retention) -> bool {
+        let is_old = job.finished_at.is_some_and(|at| at < oldest.as_microsecond());
+        let are_too_many = self.jobs > u64::from(keep.jobs);
+        let is_too_much = self.bytes > keep.artifact_mib.saturating_mul(1 << 20);
+        let must_go = is_old || are_too_many || is_too_much;
+        if must_go {
+            self.jobs = self.jobs.saturating_sub(1);
+            self.bytes = self.bytes.saturating_sub(bytes);
+        }
+        must_go
+    }
+}
+
+/// A folder of a job.
+struct Found {
+    bytes: u64,
+    changed: Timestamp,
+}
+
+/// The folders of jobs, with how much is in them.
+fn sizes(host: &Host, folder: &Path) -> BTreeMap<String, Found> {
+    let listed = host.list(folder).unwrap_or_default().into_iter();
+    let folders = listed.filter(|it| it.kind == Kind::Folder);
+    folders
+        .filter_map(|it| {
+            let job_id = JobId::read(it.name.to_str()?)?.as_str().to_owned();
+            let changed = i64::try_from(it.modified_ns / 1_000).ok()?;
+            let changed = Timestamp::from_microsecond(changed).ok()?;
+            let bytes = size(host, &folder.join(&job_id));
+            Some((job_id, Found { bytes, changed }))
+        })
+        .collect()
+}
+
+/// The size of all files below a folder; links are not followed.
+fn size(host: &Host, folder: &Path) -> u64 {
+    let (mut bytes, mut open): (u64, Vec<PathBuf>) = (0, vec![folder.to_path_buf()]);
+    while let Some(at) = open.pop() {
+        for it in host.list(&at).unwrap_or_default() {
+            match it.kind {
+                Kind::Folder => open.push(at.join(&it.name)),
+                Kind::File => bytes = bytes.saturating_add(it.size),
+                Kind::Link | Kind::Other => {}
+            }
+        }
+    }
+    bytes
+}
+
+fn remove(host: &Host, folder: &Path, job_id: &str) {
+    if JobId::read(job_id).is_some() {
+        // What cannot be removed is an old folder without a job the next time.
+        let _later = host.remove_tree(&folder.join(job_id)).is_err();
+    }
+}

@@ -1,0 +1,169 @@
+//! One claimed job, from its claim to its end.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use jobs::Artifact;
+use ops_core::config::Source;
+use ops_core::host::{Exec, Finished};
+use run_queue::{Claimed, Job, Lease, Told};
+
+use super::lease::{Keeper, Why};
+use super::verdict::{self, Say, Seen};
+use super::{AFTER_FAULT, Shop};
+
+/// The largest artifact.json that is read, bytes.
+const LARGEST: u64 = 16 << 20;
+
+/// Variables of this process that a job's program gets: where ssh finds keys, and where ours lie.
+const PASSED: [&str; 4] = ["HOME", "SSH_AUTH_SOCK", "AIOPS_LOG", "TMPDIR"];
+
+impl Shop {
+    /// Runs a job under its lease, which was asked for at `since` of the stopwatch; whether it was
+    /// ended here.
+    pub(super) fn run(&self, claimed: &Claimed, since: Duration) -> bool {
+        let job = &claimed.job;
+        let folder = self.home.join("artifacts/jobs").join(&job.job_id);
+        let stop = match self.host.stop_on_request() {
+            Ok(stop) => Arc::new(stop),
+            Err(err) => {
+                self.tell(&format!("{} is given back: {err}", job.job_id));
+                self.give_back(&claimed.lease);
+                return false;
+            }
+        };
+        self.register(&stop);
+        let (length, beat) = (self.settings.lease(), self.settings.heartbeat());
+        let queue = &*self.queue;
+        let keeper = Keeper::new(&self.host, queue, &claimed.lease, length, beat, &stop, since);
+        let is_ended = std::thread::scope(|scope| {
+            keeper.keep(scope);
+            let say = self.say(job, &folder, &stop, &keeper);
+            let is_ended = match say {
+                Say::Ended(verdict) => self.finish(&claimed.lease, &verdict, &keeper),
+                Say::GiveBack => {
+                    self.tell(&format!("{} is given back", job.job_id));
+                    self.give_back(&claimed.lease);
+                    false
+                }
+                Say::Nothing => {
+                    self.tell(&format!("{} was lost and is stopped", job.job_id));
+                    false
+                }
+            };
+            keeper.end();
+            is_ended
+        });
+        self.unregister(&stop);
+        is_ended
+    }
+
+    /// Runs the program, unless it was run to its end before, and judges what became of it.
+    fn say(
+        &self,
+        job: &Job,
+        folder: &Path,
+        stop: &Arc<ops_core::host::Stop>,
+        keeper: &Keeper<'_>,
+    ) -> Say {
+        if job.attempts > 1
+            && let Some(artifact) = self.artifact(job, folder)
+        {
+            // An earlier worker on this host got so far and no further.
+            return Say::Ended(verdict::of_artifact(artifact));
+        }
+        // What a worker that was killed left is in the way of a whole result.
+        if let Err(err) = self.host.remove_tree(folder) {
+            self.tell(&format!("cannot clear {}: {err}", folder.display()));
+        }
+        let done = self.host.run_until(&self.exec(job, folder), stop);
+        verdict::judge(Seen {
+            artifact: self.artifact(job, folder),
+            said: done.as_ref().map(said).unwrap_or_default(),
+            ending: done.map(|done| done.ending).map_err(|err| err.to_string()),
+            killed: keeper.why(),
+            is_over: self.is_over.load(std::sync::atomic::Ordering::SeqCst),
+        })
+    }
+
+    fn exec(&self, job: &Job, folder: &Path) -> Exec {
+        let wanted = &job.wanted;
+        let words = |words: &[&str]| -> Vec<OsString> { words.iter().map(Into::into).collect() };
+        let parent = std::process::id().to_string();
+        let mut args = words(&["inside", "--parent", &parent, "--"]);
+        args.push(self.program.clone().into());
+        args.extend(words(&["run", "--json", "--job", &wanted.job_type]));
+        args.extend(words(&["--repo", &wanted.remote_url, "--sha", &wanted.sha]));
+        for (name, value) in &wanted.params {
+            args.extend(words(&["--param", &format!("{name}={value}")]));
+        }
+        args.extend(["--artifact-dir".into(), folder.into()]);
+        args.extend(["--home".into(), self.home.clone().into()]);
+        if let Source::Folder(configs) = &self.configs {
+            args.extend(["--configs".into(), configs.into()]);
+        }
+        let mut exec = Exec::new(self.own.clone(), args);
+        exec.deadline = Duration::from_secs(self.settings.longest_job_seconds.into());
+        // `runner inside` wants to know a home, too.
+        exec.env.insert("AIOPS_HOME".into(), self.home.clone().into());
+        exec.env.insert("AIOPS_TRIGGER".into(), "api".into());
+        for name in PASSED {
+            if let Some(value) = self.host.env(name) {
+                exec.env.insert(name.into(), value.into());
+            }
+        }
+        exec
+    }
+
+    /// The artifact that a job left, whole and its own.
+    fn artifact(&self, job: &Job, folder: &Path) -> Option<Artifact> {
+        let path: PathBuf = folder.join("artifact.json");
+        let (_, bytes) = self.host.read_plain(&path, LARGEST).ok()?;
+        let artifact: Artifact = serde_json::from_slice(&bytes).ok()?;
+        let is_own = artifact.job_type == job.wanted.job_type
+            && (artifact.job_id == job.job_id || artifact.job_id.is_empty());
+        is_own.then_some(artifact)
+    }
+
+    /// Says how a job ended until it is heard, or the lease is lost; whether it was taken.
+    fn finish(&self, lease: &Lease, verdict: &run_queue::Verdict, keeper: &Keeper<'_>) -> bool {
+        loop {
+            match self.queue.finish(lease, verdict) {
+                Ok(Told::Taken) => {
+                    self.tell(&format!("{} ended: {}", lease.job_id, verdict.status));
+                    return true;
+                }
+                Ok(Told::Refused) => {
+                    self.tell(&format!("{} had been lost: its end does not count", lease.job_id));
+                    return false;
+                }
+                // Who takes it over on this host finds the artifact; elsewhere it is run again.
+                Err(fault) if keeper.why() == Some(Why::Lost) || self.is_leaving() => {
+                    self.tell(&format!("{}'s end could not be told: {fault}", lease.job_id));
+                    return false;
+                }
+                Err(_) => self.host.pause(AFTER_FAULT),
+            }
+        }
+    }
+
+    fn give_back(&self, lease: &Lease) {
+        if let Err(fault) = self.queue.release(lease) {
+            // Its lease runs out by itself.
+            self.tell(&format!("{} could not be given back: {fault}", lease.job_id));
+        }
+    }
+
+    fn is_leaving(&self) -> bool {
+        self.is_over.load(std::sync::atomic::Ordering::SeqCst)
+    }
+}
+
+/// The end of what a program said on standard error, as one line.
+fn said(done: &Finished) -> String {
+    let text = String::from_utf8_lossy(&done.stderr);
+    let lines: Vec<&str> = text.lines().rev().take(3).collect();
+    lines.into_iter().rev().collect::<Vec<_>>().join(" / ")
+}

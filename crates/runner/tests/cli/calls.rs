@@ -1,0 +1,114 @@
+//! The client, and how services begin and end.
+
+use std::net::TcpListener;
+
+use crate::fixture::{Site, until};
+
+const SHA: &str = "0123456789abcdef0123456789abcdef01234567";
+
+fn submit<'a>(act: &'a str, more: &[&'a str]) -> Vec<&'a str> {
+    let line = ["submit", "--job", "stand_in", "--repo", "r1", "--sha", SHA, "--param", act];
+    [&line, more].concat()
+}
+
+#[test]
+fn a_job_is_submitted_followed_and_ended_with() {
+    let site = Site::new(None);
+    let server = site.start("serve", &[]);
+    let said = site.ask(&server, &submit("act=say nap", &["--wait"])).expect(0);
+    assert!(said.out.contains(" success") && said.out.contains("artifact.json"), "{}", said.out);
+    assert!(said.err.contains("stdout | one line of"), "{}", said.err);
+    let id = said.out.split(' ').next().unwrap().to_owned();
+    let json = site.ask(&server, &submit("act=mutate", &["--wait", "--json"])).expect(1).json();
+    assert_eq!(json["status"], "MUTATION_DETECTED");
+    let said = site.ask(&server, &submit("act=crash", &["--wait"])).expect(1);
+    assert!(said.out.contains("ended with 70") && said.out.contains("on purpose"), "{}", said.out);
+    assert_eq!(site.ask(&server, &["show", &id, "--json"]).expect(0).json()["job_id"], id.as_str());
+    let listed = site.ask(&server, &["list", "--status", "success"]).expect(0);
+    assert_eq!(listed.out.lines().count(), 1);
+    let logs = site.ask(&server, &["logs", &id]).expect(0);
+    assert_eq!(logs.out, format!("one line of {id}\n"));
+    drop(site.ask(&server, &["smoke"]).expect(0));
+    let unlisted = ["submit", "--job", "rm", "--repo", "r1", "--sha", SHA];
+    let said = site.ask(&server, &unlisted).expect(1);
+    assert!(said.out.contains("job_type: "), "{}", said.out);
+    drop(site.ask(&server, &["show", "20260101T000000Z-ffffff"]).expect(1));
+    drop(site.ask(&server, &["show", "../x"]).expect(65));
+    drop(site.ask(&server, &submit("noequals", &[])).expect(65));
+    let (code, said) = server.end();
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("3 jobs ended, 0 given back or lost"), "{said}");
+}
+
+#[test]
+fn a_running_job_is_cancelled_with_everything_it_started() {
+    let site = Site::new(None);
+    let server = site.start("serve", &[]);
+    let said = site.ask(&server, &submit("act=orphan wait", &["--json"])).expect(0).json();
+    let id = said["job_id"].as_str().unwrap();
+    until("it runs", || site.at("home/orphan").exists());
+    let orphan = std::fs::read_to_string(site.at("home/orphan")).unwrap();
+    drop(site.ask(&server, &["cancel", id]).expect(0));
+    let status = || site.ask(&server, &["show", id, "--json"]).expect(0).json()["status"].clone();
+    until("it is cancelled", || status() == "cancelled");
+    let stat = format!("/proc/{}/stat", orphan.trim());
+    until("its child is gone", || {
+        std::fs::read_to_string(&stat).map_or(true, |it| it.contains(") Z "))
+    });
+    assert_eq!(site.ran("done"), Vec::<String>::new());
+    drop(site.ask(&server, &["cancel", id]).expect(1));
+}
+
+#[test]
+fn a_worker_that_is_asked_to_end_lets_jobs_end_and_gives_back_the_rest() {
+    let site = Site::new(None);
+    let api = site.start("api", &[]);
+    let worker = site.start("work", &["--concurrency", "1"]);
+    let quick = site.ask(&api, &submit("act=nap", &["--json"])).expect(0).json();
+    until("it runs", || site.ran("begun").len() == 1);
+    assert_eq!(worker.end().0, Some(0));
+    let status = |id: &serde_json::Value| {
+        let id = id["job_id"].as_str().unwrap().to_owned();
+        site.ask(&api, &["show", &id, "--json"]).expect(0).json()
+    };
+    assert_eq!(status(&quick)["status"], "success");
+    let slow = site.ask(&api, &submit("act=wait", &["--json"])).expect(0).json();
+    let worker = site.start("work", &["--concurrency", "1"]);
+    until("it runs", || site.ran("begun").len() == 2);
+    let (code, said) = worker.end();
+    assert!(code == Some(0) && said.contains("is given back"), "{said}");
+    let found = status(&slow);
+    assert_eq!((&found["status"], &found["attempts"]), (&"queued".into(), &0.into()));
+    let _worker = site.start("work", &["--concurrency", "1"]);
+    site.let_go();
+    until("it ends", || status(&slow)["status"] == "success");
+}
+
+#[test]
+fn what_is_missing_is_told_with_its_code() {
+    let site = Site::new(None);
+    // Nobody listens there: the port was ours a moment ago.
+    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let nobody = format!("http://{free}");
+    drop(site.call(&["--api", &nobody, "list"]).expect(75));
+    drop(site.call(&["--api", &nobody, "smoke"]).expect(75));
+    drop(site.call(&["--api", "http://192.0.2.1", "list"]).expect(2));
+    for listen in ["0.0.0.0:0", "192.0.2.1:0", "100.64.0.1:0"] {
+        drop(site.call(&["api", "--listen", listen]).expect(78));
+    }
+    let password = "canary9f3";
+    let url = format!("postgres://aiops:{password}@127.0.0.1/x");
+    let said = site.call(&["api", "--database-url", &url]).expect(78);
+    assert!(!said.err.contains(password), "{}", said.err);
+    let records = site.at("home/artifacts/runs");
+    for record in std::fs::read_dir(records).unwrap() {
+        let text = std::fs::read_to_string(record.unwrap().path().join("run.json")).unwrap();
+        assert!(!text.contains(password), "{text}");
+    }
+    drop(site.call(&["api", "--database-url", "postgres://x@192.0.2.1/x"]).expect(78));
+    std::fs::remove_file(site.at("secrets/runner_token")).unwrap();
+    drop(site.call(&["api", "--listen", "127.0.0.1:0"]).expect(77));
+    std::fs::remove_file(site.at("bin/orb-wrap")).unwrap();
+    let said = site.call(&["work"]).expect(69);
+    assert!(said.err.contains("orb-wrap is not installed"), "{}", said.err);
+}

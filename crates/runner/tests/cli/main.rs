@@ -1,0 +1,15 @@
+//! The binary as it is used: an API, workers, clients, and what happens when they are killed.
+#![expect(
+    clippy::disallowed_methods,
+    clippy::print_stderr,
+    clippy::unwrap_used,
+    reason = "tests set the scene themselves, and say when they skip"
+)]
+
+mod calls;
+mod crashes;
+mod fixture;
+mod http;
+mod real;
+mod schemathesis;
+mod wire;

@@ -1,0 +1,53 @@
+#!/bin/bash
+# Plays orb-wrap: notes when it begins and ends, does what the parameter `act` says, leaves an
+# artifact as the contract has it.
+set -u
+act=ok folder= job= repo= sha=
+while [ $# -gt 0 ]; do
+  case $1 in
+    --artifact-dir) folder=$2 ;;
+    --job) job=$2 ;;
+    --repo) repo=$2 ;;
+    --sha) sha=$2 ;;
+    --param) case $2 in act=*) act=${2#act=} ;; esac ;;
+  esac
+  shift
+done
+id=${folder##*/}
+mkdir -p "$folder"
+echo "begun $id" >>"$AIOPS_HOME/ran"
+status=success
+for step in $act; do
+  case $step in
+    say) echo "one line of $id" >>"$folder/stdout.log" && echo "to stderr" >>"$folder/stderr.log" ;;
+    secret) printf 'key sk-%s\n' "$(printf 'a%.0s' {1..48})" >>"$folder/stdout.log" ;;
+    wait) until [ -e "$AIOPS_HOME/go" ]; do sleep 0.05; done ;;
+    nap) sleep 0.2 ;;
+    fail) status=failure ;;
+    mutate) status=MUTATION_DETECTED ;;
+    orphan) sleep 600 & echo $! >"$AIOPS_HOME/orphan" ;;
+    links)
+      echo secret >"$AIOPS_HOME/secret"
+      mkdir -p "$folder/sub"
+      echo text >"$folder/sub/file.txt"
+      ln -s "$AIOPS_HOME/secret" "$folder/link"
+      ln -s "$AIOPS_HOME" "$folder/out"
+      ln "$AIOPS_HOME/secret" "$folder/hard"
+      mkfifo "$folder/pipe"
+      ;;
+    crash) echo "on purpose" >&2 && exit 70 ;;
+  esac
+done
+cat >"$folder/.artifact" <<JSON
+{"schema": "aiops.job/1", "job_id": "$id", "job_type": "$job", "status": "$status",
+ "exit_code": 0, "created_at": "2026-01-01T00:00:00Z", "started_at": "2026-01-01T00:00:00Z",
+ "finished_at": "2026-01-01T00:00:00Z", "duration_ms": 1, "repo": {"url": "$repo", "sha": "$sha"},
+ "params": {}, "invariants": {"read_only_ok": true, "clean_tree_ok": true, "sandbox": []},
+ "changed_files": [], "outputs": [], "stdout_tail": "", "stderr_tail": "", "warnings": [],
+ "error": null, "error_detail": null, "rejections": [], "doctor": null,
+ "size_cap_exceeded": false, "size_cap_fallback": null, "review_packets_archive": null,
+ "review_packets_dir": null}
+JSON
+mv "$folder/.artifact" "$folder/artifact.json"
+# After the artifact: what is noted here was really done to its end.
+echo "done $id" >>"$AIOPS_HOME/ran"
