@@ -67,7 +67,7 @@ if [ ! -x target/tools/pm2/node_modules/.bin/pm2 ]; then
 fi
 
 say "the clients of OpenAI and Mistral from PyPI, for the test of tests/fakes"
-sdk=target/tools/llm-sdk
+sdk=${CARGO_TARGET_DIR:-target}/tools/llm-sdk
 if [ ! -x "$sdk/bin/python" ] || ! "$sdk/bin/python" -c 'import openai, mistralai' 2>/dev/null; then
   { python3 -m venv --clear "$sdk" &&
     "$sdk/bin/pip" install --quiet --disable-pip-version-check openai==3.54.0 mistralai==3.7.0; } ||
