@@ -195,6 +195,8 @@ impl Leading<'_> {
     ) -> Result<(), Failure> {
         let host = &self.context.host;
         self.sandboxed(outcome.held.clone(), true);
+        let set_up = outcome.set_up.as_secs_f64() * 1000.0;
+        self.context.tell(2, &format!("sandbox: {set_up:.1} ms until all of it was tried"));
         let artifact = &mut self.artifact;
         artifact.started_at = Some(time::rfc3339(outcome.started));
         let (status, error) =
