@@ -29,14 +29,30 @@ need_packages() {
   for pair in "$@"; do
     command -v "${pair%%:*}" >/dev/null || missing+=("${pair##*:}")
   done
-  [ "${#missing[@]}" -gt 0 ] || return 0
+  [ "${#missing[@]}" = 0 ] || install_packages "${missing[@]}"
+}
+
+# need_postgresql: PostgreSQL's server programs, for tests that start servers of their own. Debian's
+# package would make and start one for the whole machine, unless it is told not to.
+need_postgresql() {
+  compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null && return
+  command -v initdb >/dev/null && return
+  local settings=/etc/postgresql-common/createcluster.conf
+  if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null && [ ! -e "$settings" ]; then
+    install_packages postgresql-common
+    sed -i 's/^#\? *create_main_cluster *=.*/create_main_cluster = false/' "$settings"
+  fi
+  install_packages postgresql
+}
+
+# install_packages PACKAGE...: by apt, as root; otherwise says which are missing and ends.
+install_packages() {
   if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
-    echo "installing ${missing[*]}"
+    echo "installing $*"
     DEBIAN_FRONTEND=noninteractive apt-get -qq update
-    DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends "${missing[@]}" >/dev/null
+    DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends "$@" >/dev/null
   else
-    printf 'missing: %s\ninstall them and run this again; on Debian: apt-get install %s\n' \
-      "${missing[*]}" "${missing[*]}" >&2
+    printf 'missing: %s\ninstall them and run this again; on Debian: apt-get install %s\n' "$*" "$*" >&2
     exit 69
   fi
 }

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Builds the bridge and runs it once, for real, in a folder of its own; then has doctor look at this
-# machine.
+# Builds the bridge and runs it once, for real, in a folder of its own; runs one read-only job over a
+# repository that it makes; then has doctor look at this machine.
 #
 #   ops/quickstart.sh [--home DIR]           default: target/quickstart
 #   ops/quickstart.sh --watch [--home DIR]   leaves an executor running there, to try things on
@@ -62,10 +62,11 @@ fi
 # shellcheck source=ops/need.sh
 . ops/need.sh
 need_rust
-need_packages cc:gcc git:git
+need_packages cc:gcc git:git bwrap:bubblewrap
 
-step "building (2 to 4 minutes on two cores the first time, seconds after that)"
-cargo build --profile quick -p bridge-exec -p bridge-submit -p bridge-publish -p bridge-report -p doctor
+step "building (3 to 6 minutes on two cores the first time, seconds after that)"
+cargo build --profile quick -p bridge-exec -p bridge-submit -p bridge-publish -p bridge-report -p doctor \
+  -p runner -p orb-wrap
 bin=$PWD/${CARGO_TARGET_DIR:-target}/quick
 [ -d "$bin" ] || bin=${CARGO_TARGET_DIR:-target}/quick
 
@@ -130,6 +131,51 @@ say "  on the remote: $(git -C "$demo/remote.git" log --format=%s main | tr '\n'
 say "  audit log:     $BRIDGE_ROOT/logs/bridge.log"
 say "  run records:   $AIOPS_HOME/artifacts/runs/"
 [ "$bad" = 0 ] || fail "that is not what should have happened; please report it with $demo"
+
+step "runner: the own doctor of a repository made here, as a read-only job"
+target=$demo/target
+mkdir -p "$target/ops" "$demo/configs"
+cp -R "$AIOPS_CONFIGS/." "$demo/configs"
+cat > "$demo/configs/repo_allowlist.yaml" <<END
+repos:
+  - name: demo
+    url: file://$target
+    refs: [refs/heads/main]
+END
+cat > "$target/ops/doctor_repo.sh" <<'END'
+#!/bin/sh
+passed=0
+try() { if "$@"; then passed=$((passed + 1)); else echo "failed: $*"; fi; }
+refused() { if "$@" 2>/dev/null; then return 1; else echo "refused, as it should be: $*"; fi; }
+try git log --oneline --max-count 3
+try refused touch ops/planted
+try refused chmod +w ops/doctor_repo.sh
+try test ! -e /root
+echo "$passed/4"
+END
+chmod +x "$target/ops/doctor_repo.sh"
+git init --quiet --initial-branch main "$target"
+git -C "$target" add .
+git -C "$target" -c user.name=demo -c user.email=demo@example.org commit --quiet -m "a doctor of its own"
+(umask 077 && head -c 32 /dev/urandom | base64 > "$demo/secrets/runner_token")
+"$bin/runner" --configs "$demo/configs" serve --listen 127.0.0.1:0 > "$demo/runner.log" 2>&1 &
+runner=$!
+trap 'kill "$runner" 2>/dev/null || true' EXIT
+timeout 30 sh -c "until grep -q 'listening on' '$demo/runner.log'; do sleep 0.05; done" ||
+  fail "runner does not listen; see $demo/runner.log"
+address=$(sed -n 's/.*listening on \([^,]*\).*/\1/p' "$demo/runner.log" | head -n 1)
+code=0
+"$bin/runner" --configs "$demo/configs" --api "$address" submit --job orb_doctor --repo demo --wait \
+  > "$demo/job.txt" 2> "$demo/job.log" || code=$?
+cat "$demo/job.log" "$demo/job.txt"
+kill "$runner"
+wait "$runner" || fail "runner did not end well; see $demo/runner.log"
+trap - EXIT
+if grep -q SANDBOX_REFUSED "$demo/job.log" "$demo/job.txt"; then
+  say "refused, since this machine gives no namespaces (a container?): so it should be"
+elif [ "$code" != 0 ]; then
+  fail "expected exit code 0, got $code; see $demo/runner.log"
+fi
 
 step "doctor host: this machine as it is (a no is fine here: not all of the system is installed)"
 code=0

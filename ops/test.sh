@@ -36,7 +36,9 @@ if [ "$lint_only" = no ]; then
   need_packages c++:g++ ssh-keygen:openssh-client systemd-analyze:systemd strace:strace \
     faketime:faketime openssl:openssl npm:npm unshare:util-linux \
     dbus-daemon:dbus-daemon gnome-keyring-daemon:gnome-keyring \
-    debootstrap:debootstrap systemd-nspawn:systemd-container ip:iproute2 wget:wget
+    debootstrap:debootstrap systemd-nspawn:systemd-container ip:iproute2 wget:wget \
+    bwrap:bubblewrap
+  need_postgresql
 fi
 
 # Installing openssh-server would start a daemon that listens in public, so it is left to people.
@@ -66,13 +68,19 @@ if [ ! -x target/tools/pm2/node_modules/.bin/pm2 ]; then
     echo "test: pm2 could not be installed; its test will say skipped" >&2
 fi
 
-say "the clients of OpenAI and Mistral from PyPI, for the test of tests/fakes"
-sdk=${CARGO_TARGET_DIR:-target}/tools/llm-sdk
-if [ ! -x "$sdk/bin/python" ] || ! "$sdk/bin/python" -c 'import openai, mistralai' 2>/dev/null; then
-  { python3 -m venv --clear "$sdk" &&
-    "$sdk/bin/pip" install --quiet --disable-pip-version-check openai==3.54.0 mistralai==3.7.0; } ||
-    echo "test: the clients could not be installed; their test will say skipped" >&2
-fi
+tools=${CARGO_TARGET_DIR:-target}/tools
+# python_tool NAME CHECK PACKAGE...: a virtual environment of its own, made anew when CHECK fails in it.
+python_tool() {
+  local folder=$tools/$1 check=$2
+  shift 2
+  "$folder/bin/python" -c "$check" 2>/dev/null || {
+    python3 -m venv --clear "$folder" &&
+      "$folder/bin/pip" install --quiet --disable-pip-version-check "$@"
+  } || echo "test: ${folder##*/} could not be installed; its test will say skipped" >&2
+}
+say "from PyPI: the clients of OpenAI and Mistral for the test of tests/fakes, schemathesis for runner's"
+python_tool llm-sdk 'import openai, mistralai' openai==3.54.0 mistralai==3.7.0
+python_tool schemathesis 'import schemathesis' 'schemathesis==4.*'
 
 say "build"
 cargo build --workspace

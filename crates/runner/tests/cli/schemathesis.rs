@@ -2,41 +2,24 @@
 //! of the server's own failures.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use crate::fixture::{Site, token};
 
-/// Installs it beside the build, once; says why it cannot be had.
-fn installed() -> Result<PathBuf, String> {
-    let tools = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/tools");
-    let program = tools.join("schemathesis/bin/schemathesis");
-    if program.exists() {
-        return Ok(program);
-    }
-    std::fs::create_dir_all(&tools).map_err(|err| err.to_string())?;
-    let run = |program: &Path, args: &[&str]| {
-        let mut command = Command::new(program);
-        let done = command.args(args).current_dir(&tools).stdin(Stdio::null()).output();
-        let done = done.map_err(|err| err.to_string())?;
-        let said = String::from_utf8_lossy(&done.stderr).into_owned();
-        if done.status.success() { Ok(()) } else { Err(said) }
-    };
-    run(Path::new("python3"), &["-m", "venv", "schemathesis"])?;
-    let pip = tools.join("schemathesis/bin/pip");
-    run(&pip, &["install", "--quiet", "--disable-pip-version-check", "schemathesis==4.*"])?;
-    Ok(program)
+/// Where `ops/test.sh` puts it.
+fn program() -> PathBuf {
+    let target = Path::new(env!("CARGO_BIN_EXE_runner")).ancestors().nth(2);
+    target.expect("a target folder").join("tools/schemathesis/bin/schemathesis")
 }
 
 #[test]
 fn the_api_answers_as_it_is_described() {
-    let program = match installed() {
-        Ok(program) => program,
-        Err(why) => {
-            let why = why.lines().last().unwrap_or_default().to_owned();
-            eprintln!("SKIPPED the_api_answers_as_it_is_described: schemathesis: {why}");
-            return;
-        }
-    };
+    let program = program();
+    if !program.exists() {
+        let told = "SKIPPED the_api_answers_as_it_is_described";
+        eprintln!("{told}: no {}; ops/test.sh installs it", program.display());
+        return;
+    }
     let site = Site::new(None);
     let server = site.start("serve", &[]);
     let done = Command::new(program)
