@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use scenarios::{Bridge, Document, is_root, skip, write};
+use scenarios::{Bridge, Document, is_root, write};
 use serde_json::json;
 
 /// Something mounted, until it is dropped.
@@ -39,8 +39,8 @@ impl Drop for Mount {
     }
 }
 
-/// Whether this process may mount; says so where it may not.
-fn may_mount(scenario: &str) -> bool {
+/// Whether this process may mount; tells that the test is skipped where it may not.
+fn may_mount() -> bool {
     let dir = tempfile::tempdir().unwrap();
     let mut mount = Command::new("mount");
     mount.args(["-t", "tmpfs", "tmpfs"]).arg(dir.path());
@@ -48,7 +48,7 @@ fn may_mount(scenario: &str) -> bool {
     if may {
         drop(Mount(dir.path().to_path_buf()));
     } else {
-        skip(scenario, "mounting is not permitted here");
+        skipped::told(skipped::this_test(), "mounting is not permitted here");
     }
     may
 }
@@ -77,7 +77,7 @@ fn large(id: &str) -> Document {
 
 #[test]
 fn a_full_disk_loses_nothing_wherever_it_is() {
-    if !may_mount("a_full_disk_loses_nothing_wherever_it_is") {
+    if !may_mount() {
         return;
     }
     for place in ["root", "home", "work"] {
@@ -107,7 +107,7 @@ fn a_full_disk_loses_nothing_wherever_it_is() {
 
 #[test]
 fn read_only_evidence_stops_everything_before_anything_is_changed() {
-    if !may_mount("read_only_evidence_stops_everything_before_anything_is_changed") {
+    if !may_mount() {
         return;
     }
     for folder in ["results", "archive", "logs", "diffs"] {
@@ -125,7 +125,7 @@ fn read_only_evidence_stops_everything_before_anything_is_changed() {
 
 #[test]
 fn a_read_only_target_is_tried_again_and_given_up_at_last() {
-    if !may_mount("a_read_only_target_is_tried_again_and_given_up_at_last") {
+    if !may_mount() {
         return;
     }
     let bridge = Bridge::with(quick);

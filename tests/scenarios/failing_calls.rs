@@ -3,7 +3,7 @@
 use std::fs;
 use std::process::{Command, Stdio};
 
-use scenarios::{Bridge, Document, exited, has, skip, write};
+use scenarios::{Bridge, Document, exited, has, write};
 use serde_json::json;
 
 use crate::chain::Chain;
@@ -23,9 +23,8 @@ const STEPS: &[(&str, &str, usize)] = &[
 
 #[test]
 fn a_call_that_fails_loses_nothing() {
-    const NAME: &str = "a_call_that_fails_loses_nothing";
     if !has("strace") {
-        return skip(NAME, "strace is not installed");
+        return skipped::told(skipped::this_test(), "strace is not installed");
     }
     let bridge = Bridge::with(|policy| {
         policy["log_segment_bytes"] = 1024.into();
@@ -55,9 +54,8 @@ fn a_call_that_fails_loses_nothing() {
 
 #[test]
 fn an_approved_command_survives_a_call_that_fails() {
-    const NAME: &str = "an_approved_command_survives_a_call_that_fails";
     if !has("strace") {
-        return skip(NAME, "strace is not installed");
+        return skipped::told(skipped::this_test(), "strace is not installed");
     }
     let bridge = Bridge::with(|policy| {
         policy["hold"] = json!([{"target": "WORK"}]);
@@ -76,9 +74,8 @@ fn an_approved_command_survives_a_call_that_fails() {
 
 #[test]
 fn a_target_that_is_away_after_a_crash_is_finished_when_it_is_back() {
-    const NAME: &str = "a_target_that_is_away_after_a_crash_is_finished_when_it_is_back";
     if !has("strace") {
-        return skip(NAME, "strace is not installed");
+        return skipped::told(skipped::this_test(), "strace is not installed");
     }
     let bridge = Bridge::new();
     fs::write(bridge.work.join("a"), "old").unwrap();

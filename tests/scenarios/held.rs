@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use scenarios::{Bridge, Document, has, skip, wait_until, write};
+use scenarios::{Bridge, Document, has, wait_until, write};
 use serde_json::json;
 
 use crate::failing_calls::injected;
@@ -85,9 +85,8 @@ fn a_running_executor_acts_on_a_decision() {
 
 #[test]
 fn killed_anywhere_between_the_decision_and_its_end_it_is_carried_out_once() {
-    const NAME: &str = "killed_anywhere_between_the_decision_and_its_end_it_is_carried_out_once";
     if !has("strace") {
-        return skip(NAME, "strace is not installed");
+        return skipped::told(skipped::this_test(), "strace is not installed");
     }
     let bridge = bridge();
     let mut ids = Vec::new();

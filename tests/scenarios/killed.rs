@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use scenarios::{Bridge, Document, has, skip, write};
+use scenarios::{Bridge, Document, has, write};
 
 use crate::chain::Chain;
 use crate::failing_calls::injected;
@@ -48,9 +48,8 @@ const STEPS: &[(&str, usize)] = &[
 
 #[test]
 fn killed_before_any_step_it_finishes_at_the_next_start() {
-    const NAME: &str = "killed_before_any_step_it_finishes_at_the_next_start";
     if !has("strace") {
-        return skip(NAME, "strace is not installed");
+        return skipped::told(skipped::this_test(), "strace is not installed");
     }
     let bridge = Bridge::with(|policy| policy["log_segment_bytes"] = 1024.into());
     let mut chain = Chain::begin(&bridge, "chain");

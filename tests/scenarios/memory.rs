@@ -3,7 +3,7 @@
 use std::fs;
 use std::process::Command;
 
-use scenarios::{Bridge, Document, has, moved, skip, write};
+use scenarios::{Bridge, Document, has, moved, write};
 
 fn of(id: &str) -> Document {
     Document::new(id, &[write(id, id)])
@@ -11,9 +11,8 @@ fn of(id: &str) -> Document {
 
 #[test]
 fn a_clock_set_back_reopens_nothing() {
-    const NAME: &str = "a_clock_set_back_reopens_nothing";
     if !has("faketime") {
-        return skip(NAME, "faketime is not installed");
+        return skipped::told(skipped::this_test(), "faketime is not installed");
     }
     let bridge = Bridge::new();
     let at = |offset: &str| {

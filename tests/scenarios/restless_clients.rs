@@ -4,7 +4,7 @@ use std::fs::{self, OpenOptions};
 use std::io::Write;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use scenarios::{Bridge, Document, has, skip, wait_until, write};
+use scenarios::{Bridge, Document, has, wait_until, write};
 
 use crate::failing_calls::injected;
 
@@ -62,9 +62,8 @@ fn a_file_that_is_replaced_under_way_is_another_document() {
 
 #[test]
 fn a_newer_file_of_the_same_name_survives_whatever_happens() {
-    const NAME: &str = "a_newer_file_of_the_same_name_survives_whatever_happens";
     if !has("strace") {
-        return skip(NAME, "strace is not installed");
+        return skipped::told(skipped::this_test(), "strace is not installed");
     }
     for in_place in [false, true] {
         let bridge = Bridge::new();

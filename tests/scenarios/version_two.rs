@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bridge::document::{NAMESPACE, PAYLOAD_TYPE, pre_authentication};
-use scenarios::{Bridge, Document, has, moved, skip, write};
+use scenarios::{Bridge, Document, has, moved, write};
 use serde_json::{Value, json};
 
 struct Keys {
@@ -69,9 +69,8 @@ fn two(id: &str, ops: &[Value]) -> Document {
 
 #[test]
 fn a_client_with_an_ssh_key_may_do_what_its_row_says_and_nothing_else() {
-    const NAME: &str = "a_client_with_an_ssh_key_may_do_what_its_row_says_and_nothing_else";
     if !has("ssh-keygen") {
-        return skip(NAME, "ssh-keygen is not installed");
+        return skipped::told(skipped::this_test(), "ssh-keygen is not installed");
     }
     let keys = Keys::new();
     let bridge = Bridge::with(|policy| {

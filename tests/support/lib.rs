@@ -14,7 +14,6 @@ mod process;
 use std::collections::BTreeMap;
 use std::env;
 use std::fs;
-use std::io::Write;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -91,12 +90,6 @@ pub fn holds_within(limit: Duration, mut holds: impl FnMut() -> bool) -> bool {
         std::thread::sleep(Duration::from_millis(5));
     }
     true
-}
-
-/// Says why a scenario does not run here. A skipped scenario is told, never silent.
-pub fn skip(scenario: &str, why: &str) {
-    // Straight to the stream: the test runner hides what `eprintln!` says in passed tests.
-    drop(writeln!(std::io::stderr().lock(), "SKIPPED {scenario}: {why}"));
 }
 
 /// Whether a program is on `PATH`.

@@ -18,7 +18,7 @@ fn other(program: &str, args: &[&OsStr], input: &[u8]) -> Option<Vec<u8>> {
         Command::new(program).args(args).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
     let mut child = match spawned {
         Err(err) if err.kind() == io::ErrorKind::NotFound => {
-            say_skipped(program);
+            skipped::told(skipped::this_test(), format_args!("no {program} here"));
             return None;
         }
         child => child.unwrap(),
@@ -31,11 +31,6 @@ fn other(program: &str, args: &[&OsStr], input: &[u8]) -> Option<Vec<u8>> {
         String::from_utf8_lossy(&output.stdout)
     );
     Some(output.stdout)
-}
-
-#[expect(clippy::explicit_write, reason = "the harness swallows eprintln! of a passing test")]
-fn say_skipped(program: &str) {
-    writeln!(io::stderr(), "skipped: no {program} here").unwrap();
 }
 
 const CLIENT: &str = r#"

@@ -24,7 +24,7 @@ fn python(documents: &[Vec<u8>]) -> Option<Vec<Option<String>>> {
         .spawn();
     let mut child = match child {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            say_skipped();
+            skipped::told(skipped::this_test(), "python3 is not installed");
             return None;
         }
         child => child.unwrap(),
@@ -46,11 +46,6 @@ fn python(documents: &[Vec<u8>]) -> Option<Vec<Option<String>>> {
         .collect();
     assert_eq!(answers.len(), documents.len(), "one answer a document");
     Some(answers)
-}
-
-#[expect(clippy::explicit_write, reason = "the harness swallows eprintln! of a passing test")]
-fn say_skipped() {
-    writeln!(io::stderr(), "skipped: python3 not found").unwrap();
 }
 
 fn hex_line(document: &[u8]) -> Vec<u8> {

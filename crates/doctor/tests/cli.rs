@@ -1,10 +1,5 @@
 //! The real binary on a made-up machine: real processes play tailscale, docker, systemctl and ssh.
-#![expect(
-    clippy::disallowed_methods,
-    clippy::print_stderr,
-    clippy::unwrap_used,
-    reason = "tests make the machine, and say what they skip"
-)]
+#![expect(clippy::disallowed_methods, clippy::unwrap_used, reason = "tests make the machine")]
 
 #[path = "cli/machine.rs"]
 mod machine;

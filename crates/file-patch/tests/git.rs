@@ -3,7 +3,6 @@
 #![expect(
     clippy::disallowed_methods,
     clippy::unwrap_used,
-    clippy::print_stdout,
     reason = "tests run git and lay out files"
 )]
 
@@ -27,7 +26,7 @@ type Tree = BTreeMap<String, (Vec<u8>, bool)>;
 /// A directory with a git repository in it, `None` where there is no git.
 fn repository() -> Option<TempDir> {
     if Command::new("git").arg("--version").output().is_err() {
-        println!("skipped: git not found");
+        skipped::told(skipped::this_test(), "git is not installed");
         return None;
     }
     let directory = tempfile::tempdir().unwrap();

@@ -1,9 +1,8 @@
 //! The real binary, on a host whose policy knows only what every machine has.
 #![expect(
     clippy::disallowed_methods,
-    clippy::print_stderr,
     clippy::unwrap_used,
-    reason = "tests set the scene, start the binary and say what they skip; a scene that fails is a failed test"
+    reason = "tests set the scene and start the binary; a scene that fails is a failed test"
 )]
 
 use std::fs;
@@ -158,8 +157,8 @@ fn install_below_another_root_says_what_it_does_does_it_once_and_undoes_it() {
     assert_eq!(changes(&["install", "--root", root, "--dry-run", "--json"]), 3);
     assert!(!Path::new(root).exists());
     if Command::new("systemctl").arg("--version").output().is_err() {
-        eprintln!("skipped: no systemctl to enable the timer with");
-        return;
+        let part = format_args!("part of {}", skipped::this_test());
+        return skipped::told(part, "no systemctl to enable the timer with");
     }
     assert_eq!(changes(&["install", "--root", root, "--json"]), 3);
     let units = Path::new(root).join("etc/systemd/system");
@@ -181,8 +180,7 @@ print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024)";
     command.args(["-c", meter, env!("CARGO_BIN_EXE_guard"), "run", "--quiet"]);
     command.env("AIOPS_HOME", scene.home());
     let Ok(output) = command.env("AIOPS_CONFIGS", scene.dir.path().join("configs")).output() else {
-        eprintln!("skipped: no python3 to measure with");
-        return;
+        return skipped::told(skipped::this_test(), "no python3 to measure with");
     };
     assert!(scene.log().contains(" event=pass "), "{}", scene.log());
     let said = String::from_utf8(output.stdout).unwrap();

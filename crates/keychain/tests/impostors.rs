@@ -80,7 +80,7 @@ fn times(impostor: &Impostor, method: &str) -> usize {
 
 #[test]
 fn the_honest_impostor_passes() {
-    let Some(bus) = empty("an honest impostor") else { return };
+    let Some(bus) = empty() else { return };
     let impostor = but(&bus, |_| None);
     assert_eq!(at(&bus).set("EXAMPLE_KEY", b"value"), Change::Done);
     assert_eq!(times(&impostor, "Delete"), 1, "the older entry");
@@ -89,7 +89,7 @@ fn the_honest_impostor_passes() {
 
 #[test]
 fn a_dialog_that_a_service_wants_is_dismissed_and_never_opened() {
-    let Some(bus) = empty("dialogs") else { return };
+    let Some(bus) = empty() else { return };
     for method in ["CreateItem", "Delete"] {
         let impostor = but(&bus, move |call| {
             (call.method == method).then(|| {
@@ -111,7 +111,7 @@ fn a_dialog_that_a_service_wants_is_dismissed_and_never_opened() {
 
 #[test]
 fn a_value_that_does_not_read_back_is_taken_away_and_the_older_one_stays() {
-    let Some(bus) = empty("no reading back") else { return };
+    let Some(bus) = empty() else { return };
     let (tell, told) = std::sync::mpsc::channel();
     let mut held = None;
     let impostor = bus.impostor(move |call| {
@@ -134,7 +134,7 @@ fn a_value_that_does_not_read_back_is_taken_away_and_the_older_one_stays() {
 
 #[test]
 fn a_new_value_is_taken_away_when_the_older_one_cannot_be() {
-    let Some(bus) = empty("no deleting") else { return };
+    let Some(bus) = empty() else { return };
     let (tell, told) = std::sync::mpsc::channel();
     let impostor = but(&bus, move |call| {
         let deleting = call.method == "Delete";
@@ -151,7 +151,7 @@ fn a_new_value_is_taken_away_when_the_older_one_cannot_be() {
 
 #[test]
 fn what_is_locked_between_search_and_reading_is_locked() {
-    let Some(bus) = empty("locked in the middle") else { return };
+    let Some(bus) = empty() else { return };
     let impostor = but(&bus, |call| {
         let locked = || Some(call.error("org.freedesktop.Secret.Error.IsLocked", "now"));
         (call.method == "GetSecret").then(locked)
@@ -163,7 +163,7 @@ fn what_is_locked_between_search_and_reading_is_locked() {
 
 #[test]
 fn a_locked_entry_outside_the_default_collection_is_locked() {
-    let Some(bus) = empty("locked elsewhere") else { return };
+    let Some(bus) = empty() else { return };
     let impostor = but(&bus, |call| {
         let locked = || Some(call.reply(&(nobody(), vec![path(OLD)])));
         (call.method == "SearchItems").then(locked)
@@ -180,7 +180,7 @@ fn a_locked_entry_outside_the_default_collection_is_locked() {
 
 #[test]
 fn the_text_of_an_error_is_told_to_nobody() {
-    let Some(bus) = empty("texts of errors") else { return };
+    let Some(bus) = empty() else { return };
     let names = [
         "org.freedesktop.DBus.Error.Failed",
         "org.freedesktop.DBus.Error.ServiceUnknown",
@@ -202,7 +202,7 @@ fn the_text_of_an_error_is_told_to_nobody() {
 #[test]
 fn answers_of_another_shape_are_a_failure() {
     type Answered = fn(&Call) -> Message;
-    let Some(bus) = empty("other shapes") else { return };
+    let Some(bus) = empty() else { return };
     let cases: [(&str, Answered); 11] = [
         ("OpenSession", |call| call.reply(&())),
         ("OpenSession", |call| call.reply(&(Variant::new("text"), path(SESSION)))),
@@ -228,7 +228,7 @@ fn answers_of_another_shape_are_a_failure() {
 
 #[test]
 fn a_service_that_stops_answering_is_given_up_on() {
-    let Some(bus) = empty("a silent service") else { return };
+    let Some(bus) = empty() else { return };
     let impostor = but(&bus, |call| (call.method == "CreateItem").then_some(None));
     let began = Instant::now();
     let change = at(&bus).set("EXAMPLE_KEY", b"value");
@@ -240,7 +240,7 @@ fn a_service_that_stops_answering_is_given_up_on() {
 
 #[test]
 fn a_bus_without_the_service_has_no_keychain() {
-    let Some(bus) = empty("no service") else { return };
+    let Some(bus) = empty() else { return };
     let answer = at(&bus).get("EXAMPLE_KEY");
     assert!(matches!(answer, Answer::Absent(_)), "{answer:?}");
     refused(&at(&bus).set("EXAMPLE_KEY", b"value"));
@@ -249,7 +249,7 @@ fn a_bus_without_the_service_has_no_keychain() {
 
 #[test]
 fn a_service_that_cannot_be_started_is_a_failure() {
-    let Some(bus) = empty("no start") else { return };
+    let Some(bus) = empty() else { return };
     bus.offer("org.freedesktop.secrets", "/bin/false");
     let answer = at(&bus).get("EXAMPLE_KEY");
     assert!(matches!(answer, Answer::Failed(_)), "{answer:?}");
@@ -257,7 +257,7 @@ fn a_service_that_cannot_be_started_is_a_failure() {
 
 #[test]
 fn a_service_that_never_gets_ready_is_given_up_on() {
-    let Some(bus) = empty("a slow start") else { return };
+    let Some(bus) = empty() else { return };
     let this = std::process::id();
     // Ends with this test.
     bus.offer("org.freedesktop.secrets", &format!("/usr/bin/tail --pid={this} -f /dev/null"));
@@ -269,7 +269,7 @@ fn a_service_that_never_gets_ready_is_given_up_on() {
 
 #[test]
 fn a_keyring_that_the_bus_starts_holds_nothing_and_takes_nothing() {
-    let Some(bus) = empty("a started keyring") else { return };
+    let Some(bus) = empty() else { return };
     bus.offer(
         "org.freedesktop.secrets",
         "/usr/bin/gnome-keyring-daemon --foreground --components=secrets",

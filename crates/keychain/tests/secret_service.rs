@@ -12,7 +12,7 @@ use support::{at, found, keyring, nowhere, refused};
 
 #[test]
 fn a_stored_value_is_found_replaced_and_deleted() {
-    let Some(bus) = keyring("a stored value") else { return };
+    let Some(bus) = keyring() else { return };
     let keychain = at(&bus);
     assert!(matches!(keychain.get("EXAMPLE_KEY"), Answer::Missing));
     assert_eq!(keychain.delete("EXAMPLE_KEY"), Change::Nothing);
@@ -29,7 +29,7 @@ fn a_stored_value_is_found_replaced_and_deleted() {
 
 #[test]
 fn any_bytes_come_back_as_they_were() {
-    let Some(bus) = keyring("any bytes") else { return };
+    let Some(bus) = keyring() else { return };
     let keychain = at(&bus);
     let values: [&[u8]; 6] =
         [b"", b"two\nlines\n", b"\0", b"\xff\xfe\x80 not text", &[b'x'; 4096], &[0xaa; 16_384]];
@@ -41,14 +41,14 @@ fn any_bytes_come_back_as_they_were() {
 
 #[test]
 fn what_another_program_stored_is_found() {
-    let Some(bus) = keyring("another program") else { return };
+    let Some(bus) = keyring() else { return };
     bus.store(SERVICE, "EXAMPLE_KEY", b"theirs");
     assert_eq!(found(&at(&bus).get("EXAMPLE_KEY")), b"theirs");
 }
 
 #[test]
 fn of_several_entries_the_newest_counts_and_a_new_value_replaces_them_all() {
-    let Some(bus) = keyring("several entries") else { return };
+    let Some(bus) = keyring() else { return };
     for value in ["first", "second", "third"] {
         bus.store(SERVICE, "EXAMPLE_KEY", value.as_bytes());
     }
@@ -61,7 +61,7 @@ fn of_several_entries_the_newest_counts_and_a_new_value_replaces_them_all() {
 
 #[test]
 fn an_entry_of_the_older_service_is_moved_over_once() {
-    let Some(bus) = keyring("the older service") else { return };
+    let Some(bus) = keyring() else { return };
     bus.store(OLDER_SERVICE, "EXAMPLE_KEY", b"from before");
     for _ in 0..2 {
         assert_eq!(found(&at(&bus).get("EXAMPLE_KEY")), b"from before");
@@ -72,7 +72,7 @@ fn an_entry_of_the_older_service_is_moved_over_once() {
 
 #[test]
 fn an_older_entry_that_cannot_be_moved_is_found_and_stays() {
-    let Some(bus) = keyring("no moving") else { return };
+    let Some(bus) = keyring() else { return };
     bus.store_aside(OLDER_SERVICE, "EXAMPLE_KEY", b"from before");
     bus.lock();
     assert_eq!(found(&at(&bus).get("EXAMPLE_KEY")), b"from before");
@@ -84,7 +84,7 @@ fn an_older_entry_that_cannot_be_moved_is_found_and_stays() {
 
 #[test]
 fn a_newer_entry_is_not_replaced_by_one_of_the_older_service() {
-    let Some(bus) = keyring("the older service, late") else { return };
+    let Some(bus) = keyring() else { return };
     bus.store(SERVICE, "EXAMPLE_KEY", b"new");
     bus.store(OLDER_SERVICE, "EXAMPLE_KEY", b"old");
     assert_eq!(found(&at(&bus).get("EXAMPLE_KEY")), b"new");
@@ -95,7 +95,7 @@ fn a_newer_entry_is_not_replaced_by_one_of_the_older_service() {
 
 #[test]
 fn a_locked_collection_is_reported_left_alone_and_never_opens_a_dialog() {
-    let Some(mut bus) = keyring("a locked collection") else { return };
+    let Some(mut bus) = keyring() else { return };
     bus.store(SERVICE, "EXAMPLE_KEY", b"as it was");
     bus.store(OLDER_SERVICE, "OLDER_KEY", b"as it was");
     bus.lock();

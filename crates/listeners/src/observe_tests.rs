@@ -3,7 +3,6 @@
 //! Each outer test starts this test binary again inside `unshare`, to run the inner one that is
 //! marked as ignored.
 #![expect(clippy::disallowed_methods, reason = "tests bind sockets and start processes")]
-#![expect(clippy::print_stderr, reason = "what was skipped is said")]
 
 use std::collections::BTreeMap;
 use std::net::{Ipv6Addr, SocketAddr, SocketAddrV6, TcpListener, TcpStream, UdpSocket};
@@ -49,10 +48,13 @@ fn inside(options: &[&str], inner: &str) {
     match unshare(&["sh", "-c", setup]) {
         Ok(done) if done.status.success() => {}
         Ok(done) => {
-            let why = String::from_utf8_lossy(&done.stderr).into_owned();
-            return eprintln!("skipped: no private namespace here: {}", why.trim());
+            let why = String::from_utf8_lossy(&done.stderr);
+            let why = format_args!("no private namespace here: {why}");
+            return skipped::told(skipped::this_test(), why);
         }
-        Err(err) => return eprintln!("skipped: no unshare here: {err}"),
+        Err(err) => {
+            return skipped::told(skipped::this_test(), format_args!("unshare: {err}"));
+        }
     }
     let program = std::env::current_exe().unwrap();
     let program = program.to_str().unwrap();
@@ -176,7 +178,7 @@ fn inner_every_kind() {
     assert_eq!(by_proc, seen.sockets.iter().map(all).collect::<Vec<_>>());
 
     match ask_ss(&host) {
-        Err(why) => eprintln!("ss left out: {why}"),
+        Err(why) => skipped::told(format_args!("{} by ss", skipped::this_test()), why),
         Ok(by_ss) => {
             assert_eq!(by_ss.sockets.len(), seen.sockets.len());
             for (ss, ours) in by_ss.sockets.iter().zip(&seen.sockets) {
@@ -206,7 +208,8 @@ fn among_very_many_files(host: &Host, socket: OwnedFd) {
     let file = std::fs::File::open("/dev/null").unwrap();
     let files: Vec<_> = (0..1100).map(|_| file.try_clone()).collect();
     if let Some(Err(err)) = files.iter().find(|it| it.is_err()) {
-        return eprintln!("many files left out: {err}");
+        let part = format_args!("{} among very many files", skipped::this_test());
+        return skipped::told(part, err);
     }
     let late = bind(SocketType::STREAM, "0.0.0.0:3001".parse().unwrap(), None);
     let seen = observe(host, Ask::Strangers).unwrap();

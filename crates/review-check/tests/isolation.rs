@@ -194,8 +194,7 @@ pub(crate) fn hook() -> PathBuf {
 #[test]
 fn a_check_opens_no_network_and_reads_no_secret() {
     if Command::new("strace").arg("-V").output().is_err() {
-        eprintln!("SKIPPED a_check_opens_no_network_and_reads_no_secret: strace is not installed");
-        return;
+        return skipped::told(skipped::this_test(), "strace is not installed");
     }
     let (repo, to) = approved();
     let secrets = repo.path.with_file_name("secrets");
@@ -215,8 +214,7 @@ fn a_check_opens_no_network_and_reads_no_secret() {
         .unwrap();
     let told = String::from_utf8_lossy(&ran.stderr);
     if told.contains("PTRACE_TRACEME") || told.contains("ptrace") {
-        eprintln!("SKIPPED a_check_opens_no_network_and_reads_no_secret: no tracing here");
-        return;
+        return skipped::told(skipped::this_test(), format_args!("no tracing here: {told}"));
     }
     assert!(ran.status.success(), "{told}");
     let trace = fs::read_to_string(trace).unwrap();

@@ -1,10 +1,5 @@
 //! Pushes in real repositories, made by the real git.
-#![expect(
-    clippy::disallowed_methods,
-    clippy::print_stderr,
-    clippy::unwrap_used,
-    reason = "makes repositories, and says what it skips"
-)]
+#![expect(clippy::disallowed_methods, clippy::unwrap_used, reason = "makes repositories")]
 
 mod coverage;
 mod forms;

@@ -1,6 +1,5 @@
 //! Files and folders on a real disk, this repository among them.
 #![expect(clippy::disallowed_methods, reason = "tests lay out their own files")]
-#![expect(clippy::print_stderr, reason = "what cannot run here is said to be skipped")]
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -77,8 +76,8 @@ fn what_cannot_be_looked_at_is_said_to_be_unread() {
     let missing = walk(&folder.path().join("missing"), Limits::default());
     assert_eq!(missing.unread.len(), 1);
     if Host::real().is_root() {
-        eprintln!("skipped: root reads everything, so an unreadable file cannot be made");
-        return;
+        let part = format_args!("part of {}", skipped::this_test());
+        return skipped::told(part, "root reads everything: no file is unreadable");
     }
     let closed = folder.path().join("closed");
     fs::write(&closed, token()).expect("a file");
@@ -101,8 +100,7 @@ fn this_repository_has_no_secrets() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let list = Command::new("git").args(["ls-files", "-z"]).current_dir(&root).output();
     let Some(list) = list.ok().filter(|it| it.status.success()) else {
-        eprintln!("skipped: this is no checkout, or there is no git");
-        return;
+        return skipped::told(skipped::this_test(), "this is no checkout, or there is no git");
     };
     let names = String::from_utf8(list.stdout).expect("our names are UTF-8");
     let mut found = Vec::new();

@@ -1,6 +1,5 @@
 //! What this crate makes of `sshd_config`, beside what the real sshd makes of the same files.
 #![expect(clippy::disallowed_methods, reason = "tests make files and run programs of their own")]
-#![expect(clippy::print_stderr, reason = "a skipped test says so")]
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 use std::collections::BTreeSet;
@@ -17,17 +16,18 @@ use sshd_fix::places::Place;
 
 const SSHD: &str = "/usr/sbin/sshd";
 
-/// A host key, and whether sshd can be asked here; the reason on standard error where not.
+/// A host key, where sshd can be asked; tells that the test is skipped where not.
 fn key(folder: &Path) -> Option<PathBuf> {
     let key = folder.join("key");
     let mut made = Command::new("ssh-keygen");
     made.args(["-q", "-t", "ed25519", "-N", "", "-f"]).arg(&key);
     if !made.status().is_ok_and(|status| status.success()) || !Path::new(SSHD).exists() {
-        eprintln!("skipped: no sshd or ssh-keygen on this machine");
+        skipped::told(skipped::this_test(), "no sshd or ssh-keygen on this machine");
         return None;
     }
     if fs::create_dir_all("/run/sshd").is_err() {
-        eprintln!("skipped: sshd needs /run/sshd, and this user cannot make it");
+        let why = "sshd needs /run/sshd, and this user cannot make it";
+        skipped::told(skipped::this_test(), why);
         return None;
     }
     Some(key)

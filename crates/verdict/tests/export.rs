@@ -43,10 +43,7 @@ fn a_stock_ssh_keygen_accepts_an_export_and_refuses_an_edited_one() {
     assert_eq!(files.len(), 6);
     let Some(good) = accepted(&folder, "reviewer@example", "aiops-verdict", "20261121120000Z")
     else {
-        eprintln!(
-            "SKIPPED a_stock_ssh_keygen_accepts_an_export_and_refuses_an_edited_one: no ssh-keygen"
-        );
-        return;
+        return skipped::told(skipped::this_test(), "ssh-keygen is not installed");
     };
     assert!(good);
     assert_eq!(accepted(&folder, "reviewer@example", "git", "20261121120000Z"), Some(false));
@@ -110,8 +107,7 @@ fn signers_are_read_as_ssh_keygen_reads_them() {
         let lines = format!("{line}\n");
         drop(export(&host(), &folder, signed.envelope(), lines.as_bytes()).unwrap());
         let Some(theirs) = accepted(&folder, "a", "aiops-verdict", "20261121120000Z") else {
-            eprintln!("SKIPPED signers_are_read_as_ssh_keygen_reads_them: no ssh-keygen");
-            return;
+            return skipped::told(skipped::this_test(), "ssh-keygen is not installed");
         };
         let signers = Signers::read(lines.as_bytes());
         let ours = trust::signer(signed.envelope(), &signers, &[now()]).is_ok();
@@ -133,8 +129,7 @@ fn a_signature_that_ssh_keygen_made_is_one_here() {
     fs::remove_file(folder.join("signed-bytes.sig")).unwrap();
     let args = ["-Y", "sign", "-q", "-n", "aiops-verdict", "-f", "key", export::SIGNED];
     let Some(ran) = run(&folder, "ssh-keygen", &args, None) else {
-        eprintln!("SKIPPED a_signature_that_ssh_keygen_made_is_one_here: no ssh-keygen");
-        return;
+        return skipped::told(skipped::this_test(), "ssh-keygen is not installed");
     };
     assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
     let theirs = fs::read(folder.join("signed-bytes.sig")).unwrap();

@@ -28,18 +28,14 @@ impl std::error::Error for Skipped {}
 /// [`or_skip!`](crate::or_skip) expands to.
 ///
 /// # Panics
-/// When skipping is not allowed: `AIOPS_REQUIRE_BOOTED=1`.
+/// When skipping is not allowed: `AIOPS_REQUIRE_BOOTED=1`, or `AIOPS_REQUIRE_ALL=1`.
 pub fn or_told<T>(wanted: Result<T, Skipped>) -> Option<T> {
     match wanted {
         Ok(value) => Some(value),
-        Err(skipped) => {
+        Err(why) => {
             let required = std::env::var_os("AIOPS_REQUIRE_BOOTED").is_some_and(|it| it == "1");
-            assert!(!required, "AIOPS_REQUIRE_BOOTED=1, and cannot boot: {skipped}");
-            let thread = std::thread::current();
-            let test = thread.name().unwrap_or("a test");
-            // Straight to the stream: the test runner hides what `eprintln!` says in passed tests.
-            let told = writeln!(std::io::stderr().lock(), "SKIPPED {test}: {skipped}");
-            drop(told);
+            assert!(!required, "AIOPS_REQUIRE_BOOTED=1, and cannot boot: {why}");
+            skipped::told(skipped::this_test(), why);
             None
         }
     }
@@ -59,8 +55,7 @@ macro_rules! or_skip {
 
 /// Tells a figure on standard error, also when the test passes.
 pub fn note(what: &str) {
-    let thread = std::thread::current();
-    let test = thread.name().unwrap_or("a test");
+    let test = skipped::this_test();
     let told = writeln!(std::io::stderr().lock(), "NOTE {test}: {what}");
     drop(told);
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use push::{Checkout, Format, Hermetic, Remote, Transport};
 use scenarios::Ran;
 
-use crate::scene::{Asked, Scene, Side};
+use crate::scene::{Asked, Scene, Side, over};
 
 /// The reference that verdicts travel in.
 pub(crate) const NOTES: &str = "refs/notes/aiops-verdicts";
@@ -153,11 +153,7 @@ impl Form {
             let world = Hermetic::new();
             match Remote::new(&world, "origin", transport, self.format) {
                 Ok(remote) => self.try_out(&Scene::new(&world, &remote, side), expected),
-                Err(why) => {
-                    let thread = std::thread::current();
-                    let test = thread.name().unwrap_or("a form");
-                    scenarios::skip(&format!("{test} over {transport:?}"), &why);
-                }
+                Err(why) => skipped::told(over(transport), why),
             }
         }
     }

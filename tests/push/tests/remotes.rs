@@ -21,7 +21,7 @@ fn recorded(world: &Hermetic) -> Option<String> {
 #[test]
 fn what_is_pushed_can_be_fetched_again_over_every_transport_and_in_both_formats() {
     for format in [Format::Sha1, Format::Sha256] {
-        over_each("a plain push", format, |world, remote| {
+        over_each(format, |world, remote| {
             let one = Checkout::new(world, "one", remote);
             let first = one.commit("a.txt", "one\n");
             one.done(&["push", "-q", "origin", "main"]);
@@ -39,7 +39,7 @@ fn what_is_pushed_can_be_fetched_again_over_every_transport_and_in_both_formats(
 
 #[test]
 fn the_hook_of_the_one_who_pushes_sees_the_lines_and_its_no_is_final() {
-    over_each("a pre-push hook", Format::Sha1, |world, remote| {
+    over_each(Format::Sha1, |world, remote| {
         let checkout = Checkout::new(world, "work", remote);
         let oid = checkout.commit("a.txt", "one\n");
         checkout.install_pre_push(&recorder(world, 1));
@@ -60,7 +60,7 @@ fn the_hook_of_the_one_who_pushes_sees_the_lines_and_its_no_is_final() {
 
 #[test]
 fn the_hook_of_the_remote_sees_the_lines_and_nothing_goes_around_its_no() {
-    over_each("a pre-receive hook", Format::Sha256, |world, remote| {
+    over_each(Format::Sha256, |world, remote| {
         let checkout = Checkout::new(world, "work", remote);
         let oid = checkout.commit("a.txt", "one\n");
         remote.install_pre_receive(&recorder(world, 1));
@@ -77,7 +77,7 @@ fn the_hook_of_the_remote_sees_the_lines_and_nothing_goes_around_its_no() {
 
 #[test]
 fn nothing_of_the_person_who_runs_the_tests_is_known_to_git() {
-    over_each("a hermetic push", Format::Sha1, |world, remote| {
+    over_each(Format::Sha1, |world, remote| {
         let checkout = Checkout::new(world, "work", remote);
         checkout.commit("a.txt", "one\n");
         let dump = world.path("environment");
@@ -103,7 +103,7 @@ fn a_large_push_comes_in_chunks_and_a_large_question_zipped() {
     let world = Hermetic::new();
     let remote = match Remote::new(&world, "origin", Transport::Http, Format::Sha1) {
         Ok(remote) => remote,
-        Err(why) => return scenarios::skip("chunked and zipped requests", &why),
+        Err(why) => return skipped::told(skipped::this_test(), why),
     };
     let checkout = Checkout::new(&world, "work", &remote);
     // What does not compress, so that it is larger than the buffer.
@@ -135,7 +135,7 @@ fn a_server_that_asks_for_a_password_gets_it_from_the_url() {
     let world = Hermetic::new();
     let remote = match Remote::new(&world, "origin", Transport::Http, Format::Sha1) {
         Ok(remote) => remote,
-        Err(why) => return scenarios::skip("a password in the URL", &why),
+        Err(why) => return skipped::told(skipped::this_test(), why),
     };
     let checkout = Checkout::new(&world, "work", &remote);
     checkout.commit("a.txt", "one\n");

@@ -6,14 +6,19 @@ use std::path::PathBuf;
 use push::{Checkout, Draft, Format, Hermetic, Hook, Remote, Reviewer, Transport, quoted};
 
 /// Runs a test over every transport that can be had here, and tells which cannot.
-pub(crate) fn over_each(test: &str, format: Format, run: impl Fn(&Hermetic, &Remote)) {
+pub(crate) fn over_each(format: Format, run: impl Fn(&Hermetic, &Remote)) {
     for transport in Transport::ALL {
         let world = Hermetic::new();
         match Remote::new(&world, "origin", transport, format) {
             Ok(remote) => run(&world, &remote),
-            Err(why) => scenarios::skip(&format!("{test} over {transport:?}"), &why),
+            Err(why) => skipped::told(over(transport), why),
         }
     }
+}
+
+/// What is left out where a transport cannot be had.
+pub(crate) fn over(transport: Transport) -> String {
+    format!("{} over {transport:?}", skipped::this_test())
 }
 
 /// Whose hook asks the gate.

@@ -40,7 +40,7 @@ pub struct SessionBus {
 }
 
 impl SessionBus {
-    /// Starts a bus without any service, or says why it cannot: print that as `SKIPPED`.
+    /// Starts a bus without any service, or says why it cannot: tell that by `skipped::told`.
     ///
     /// # Errors
     /// The program that is not installed.

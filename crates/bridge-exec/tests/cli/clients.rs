@@ -14,7 +14,7 @@ fn code_block(language: &str) -> String {
 
 #[test]
 fn the_python_client_of_the_documentation_works_as_printed() {
-    if !has("python3", "python client") {
+    if !has("python3") {
         return;
     }
     let bridge = Bridge::new();
@@ -33,7 +33,7 @@ fn the_python_client_of_the_documentation_works_as_printed() {
 
 #[test]
 fn the_shell_client_of_the_documentation_works_as_printed() {
-    if !has("openssl", "shell client") {
+    if !has("openssl") {
         return;
     }
     let bridge = Bridge::new();

@@ -64,15 +64,14 @@ pub(crate) fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
-/// Whether a program is there; says on standard error that a test is skipped when it is not.
-pub(crate) fn has(program: &str, test: &str) -> bool {
+/// Whether a program is there; tells that the test is skipped where it is not.
+pub(crate) fn has(program: &str) -> bool {
     let there = Command::new("sh")
         .args(["-c", "command -v \"$0\"", program])
         .output()
         .expect("the program starts");
-    #[expect(clippy::print_stderr, reason = "what was not tested has to be said")]
     if !there.status.success() {
-        eprintln!("skipped: {test}: {program} not found");
+        skipped::told(skipped::this_test(), format_args!("no {program} here"));
     }
     there.status.success()
 }

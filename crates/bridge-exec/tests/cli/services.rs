@@ -13,7 +13,7 @@ fn ops() -> PathBuf {
 
 #[test]
 fn systemd_accepts_the_units_without_a_word_and_they_are_hardened() {
-    if !has("systemd-analyze", "systemd units") {
+    if !has("systemd-analyze") {
         return;
     }
     let dir = tempfile::tempdir().unwrap();
@@ -58,7 +58,7 @@ fn systemd_accepts_the_units_without_a_word_and_they_are_hardened() {
 
 #[test]
 fn the_launch_agent_is_a_property_list_without_secrets() {
-    if !has("python3", "LaunchAgent") {
+    if !has("python3") {
         return;
     }
     let read = "import plistlib,sys,json;print(json.dumps(plistlib.load(open(sys.argv[1],'rb'))))";
@@ -74,7 +74,7 @@ fn the_launch_agent_is_a_property_list_without_secrets() {
 #[test]
 fn pm2_runs_the_executor_and_stops_it() {
     let pm2 = ops().join("../target/tools/pm2/node_modules/.bin/pm2");
-    if !has(pm2.to_str().unwrap(), "PM2") {
+    if !has(pm2.to_str().unwrap()) {
         return;
     }
     let bridge = Bridge::new();

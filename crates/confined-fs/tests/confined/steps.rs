@@ -44,6 +44,9 @@ fn a_replacement_has_the_new_mode_and_the_old_owner() {
     assert_eq!((ground.content("file").unwrap(), ground.mode("file")), (b"new".to_vec(), 0o751));
     if is_root {
         assert_eq!((meta.uid(), meta.gid()), (1234, 2345));
+    } else {
+        let part = format_args!("the owner in {}", skipped::this_test());
+        skipped::told(part, "only root can give files away");
     }
     ground.tree.undo(&change).unwrap();
     assert_eq!((ground.content("file").unwrap(), ground.mode("file")), (b"old".to_vec(), 0o600));

@@ -66,7 +66,8 @@ fn status(machine: &Machine, id: &str) -> String {
 fn has_systemd() -> bool {
     let has = Command::new("systemd-analyze").arg("--version").output().is_ok();
     if !has {
-        eprintln!("skipped: units, since there is no systemd-analyze here");
+        let part = format_args!("part of {}", skipped::this_test());
+        skipped::told(part, "systemd-analyze is not installed");
     }
     has
 }

@@ -193,7 +193,10 @@ fn a_signing_key_is_one_that_ssh_keygen_reads_and_its_public_half_is_shown() {
     let mut ssh_keygen = std::process::Command::new("ssh-keygen");
     ssh_keygen.arg("-y").arg("-f").arg(machine.path("secrets/verdict_signing_key"));
     match ssh_keygen.output() {
-        Err(_) => eprintln!("SKIPPED: ssh-keygen is not installed"),
+        Err(err) => {
+            let part = format_args!("part of {}", skipped::this_test());
+            skipped::told(part, format_args!("ssh-keygen: {err}"));
+        }
         Ok(said) => assert_eq!(String::from_utf8(said.stdout).unwrap().trim(), public),
     }
     let said = machine.run("doctor verdict_signing_key").expect(0);

@@ -28,8 +28,13 @@ const STEPS: &[(&str, usize)] = &[
     ("ftruncate", 1),
 ];
 
+/// Whether steps can be interfered with; tells that the test is skipped where not.
 fn has_strace() -> bool {
-    Command::new("strace").arg("-V").stdout(Stdio::null()).status().is_ok()
+    let found = Command::new("strace").arg("-V").stdout(Stdio::null()).status().is_ok();
+    if !found {
+        skipped::told(skipped::this_test(), "strace is not installed");
+    }
+    found
 }
 
 /// Runs a call with something done to its system calls of one kind.
@@ -74,7 +79,6 @@ fn each_step(
 #[test]
 fn a_disk_that_says_no_is_never_a_yes_and_keeps_the_old_value_or_the_new_one() {
     if !has_strace() {
-        eprintln!("SKIPPED: strace is not installed");
         return;
     }
     let mut failures = 0;
@@ -140,7 +144,6 @@ fn recovers(machine: &Machine, what: &str) {
 #[test]
 fn a_value_that_is_being_set_is_the_old_one_or_the_new_one() {
     if !has_strace() {
-        eprintln!("SKIPPED: strace is not installed");
         return;
     }
     let scene = || {
@@ -177,7 +180,6 @@ fn record(machine: &Machine, promoted: Option<&str>) {
 #[test]
 fn a_retirement_never_accepts_the_old_one_again_nor_loses_the_new_one() {
     if !has_strace() {
-        eprintln!("SKIPPED: strace is not installed");
         return;
     }
     // Over: only the new one counts, before, while and after the slots are tidied up.
@@ -200,7 +202,6 @@ fn a_retirement_never_accepts_the_old_one_again_nor_loses_the_new_one() {
 #[test]
 fn a_retirement_before_its_time_keeps_the_new_one_signing() {
     if !has_strace() {
-        eprintln!("SKIPPED: strace is not installed");
         return;
     }
     let now = ops_core::time::rfc3339(ops_core::host::Host::real().now());
@@ -217,7 +218,6 @@ fn a_retirement_before_its_time_keeps_the_new_one_signing() {
 #[test]
 fn a_beginning_and_a_window_that_lapsed_keep_the_old_one_signing() {
     if !has_strace() {
-        eprintln!("SKIPPED: strace is not installed");
         return;
     }
     let begin = || {
@@ -245,7 +245,6 @@ fn a_beginning_and_a_window_that_lapsed_keep_the_old_one_signing() {
 #[test]
 fn a_secret_that_is_being_moved_is_in_one_place_or_both() {
     if !has_strace() {
-        eprintln!("SKIPPED: strace is not installed");
         return;
     }
     let scene = || {

@@ -1,7 +1,6 @@
 //! The real binary: every call, over real files, a made-up environment and real terminals.
 #![expect(
     clippy::disallowed_methods,
-    clippy::print_stderr,
     clippy::unwrap_used,
     reason = "tests set the scene themselves"
 )]

@@ -64,10 +64,7 @@ fn a_bus_that_is_gone_or_was_never_there_is_no_keychain() {
 fn a_keychain_that_is_open_is_used_and_a_locked_one_is_told_and_opens_nothing() {
     let mut bus = match SessionBus::with_keyring() {
         Ok(bus) => bus,
-        Err(why) => {
-            eprintln!("SKIPPED a_keychain_that_is_open_is_used: {why}");
-            return;
-        }
+        Err(why) => return skipped::told(skipped::this_test(), why),
     };
     let machine = machine(&bus.address());
     let value = b"canary-0123456789-abcd";
@@ -118,8 +115,8 @@ fn a_folder_that_cannot_be_read_is_told_for_each_name() {
     let said = quick(|| machine.run("list")).expect(1);
     assert_eq!(said.out.matches("unusable").count(), 19, "{said:?}");
     if rustix::process::geteuid().is_root() {
-        eprintln!("SKIPPED part of a_folder_that_cannot_be_read: root reads every folder");
-        return;
+        let part = format_args!("part of {}", skipped::this_test());
+        return skipped::told(part, "root reads every folder");
     }
     fs::remove_file(machine.path("secrets")).unwrap();
     fs::create_dir(machine.path("secrets")).unwrap();

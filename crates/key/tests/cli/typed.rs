@@ -15,7 +15,7 @@ impl Terminal {
     /// Starts the line, or says that it cannot.
     fn start(machine: &Machine, line: &str) -> Option<Self> {
         if Command::new("script").arg("--version").stdout(Stdio::null()).status().is_err() {
-            eprintln!("SKIPPED: script (util-linux) is not installed");
+            skipped::told(skipped::this_test(), "script (util-linux) is not installed");
             return None;
         }
         // Nothing below waits longer than that.

@@ -18,18 +18,17 @@ pub(crate) fn at(bus: &SessionBus) -> Box<dyn Keychain> {
 }
 
 /// A bus with an unlocked keyring, unless that cannot be had here.
-pub(crate) fn keyring(test: &str) -> Option<SessionBus> {
-    told(test, SessionBus::with_keyring())
+pub(crate) fn keyring() -> Option<SessionBus> {
+    told(SessionBus::with_keyring())
 }
 
 /// A bus without any service, unless that cannot be had here.
-pub(crate) fn empty(test: &str) -> Option<SessionBus> {
-    told(test, SessionBus::start())
+pub(crate) fn empty() -> Option<SessionBus> {
+    told(SessionBus::start())
 }
 
-#[expect(clippy::print_stderr, reason = "a skipped test is told, never silent")]
-fn told(test: &str, bus: Result<SessionBus, String>) -> Option<SessionBus> {
-    bus.inspect_err(|why| eprintln!("SKIPPED {test}: {why}")).ok()
+fn told(bus: Result<SessionBus, String>) -> Option<SessionBus> {
+    bus.inspect_err(|why| skipped::told(skipped::this_test(), why)).ok()
 }
 
 /// The value that was found.

@@ -44,11 +44,10 @@ fn killed(machine: &Machine, line: &str, step: &str, at: usize) -> i32 {
     scenarios_code(traced.status().unwrap())
 }
 
-#[expect(clippy::print_stderr, reason = "a skipped test is told, never silent")]
 fn has_strace() -> bool {
     let found = Command::new("strace").arg("-V").stdout(Stdio::null()).status().is_ok();
     if !found {
-        eprintln!("SKIPPED killed: strace is not installed");
+        skipped::told(skipped::this_test(), "strace is not installed");
     }
     found
 }

@@ -60,8 +60,8 @@ fn what_is_not_there_and_what_fails_is_told_in_a_word() {
         assert_eq!((ran.code, ran.word().as_str()), (1, word));
     }
     if ops_core::host::Host::real().find_program("bwrap").is_none() {
-        eprintln!("skipped: bubblewrap is not installed");
-        return;
+        let part = format_args!("part of {}", skipped::this_test());
+        return skipped::told(part, "bubblewrap is not installed");
     }
     world.put("ops/doctor_repo.sh", "echo '0/3'; exit 7\n");
     world.put("research/score_harness.py", "import os\nopen(os.environ['ARTIFACT_DIR'] + '/score.json', 'w').write(os.environ['RUN_ID'])\nprint('scored')\n");

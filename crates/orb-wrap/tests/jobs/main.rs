@@ -1,10 +1,5 @@
 //! The real binary: ordinary jobs and hostile ones, over real repositories.
-#![expect(
-    clippy::disallowed_methods,
-    clippy::unwrap_used,
-    clippy::print_stderr,
-    reason = "tests set the scene"
-)]
+#![expect(clippy::disallowed_methods, clippy::unwrap_used, reason = "tests set the scene")]
 
 mod cli;
 mod hostile;

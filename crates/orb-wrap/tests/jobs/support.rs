@@ -77,13 +77,12 @@ fn is_root() -> bool {
 /// Runs a test as this user, and as another one where this one is root.
 pub(crate) fn as_each_user(test: impl Fn(World)) {
     if ops_core::host::Host::real().find_program("bwrap").is_none() {
-        eprintln!("skipped: bubblewrap is not installed");
-        return;
+        return skipped::told(skipped::this_test(), "bubblewrap is not installed");
     }
     test(World::new(false));
     if !is_root() {
-        eprintln!("skipped as another user: only root can become one");
-        return;
+        let part = format_args!("{} as another user", skipped::this_test());
+        return skipped::told(part, "only root can become one");
     }
     test(World::new(true));
 }

@@ -4,7 +4,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use crate::desk::{Desk, Told, skipped};
+use crate::desk::{Desk, Told};
 
 #[test]
 fn help_and_version_are_there_and_a_wrong_call_is_a_2() {
@@ -98,7 +98,9 @@ fn a_verdict_is_shown_in_every_form_and_stock_ssh_keygen_accepts_what_is_exporte
         .stdin(std::fs::File::open(out.join("signed-bytes")).unwrap());
     match verify.output() {
         Ok(said) => assert!(Told::from(said).code == 0),
-        Err(err) => skipped("ssh-keygen's own verification", &err.to_string()),
+        Err(err) => {
+            skipped::told(format_args!("ssh-keygen's view in {}", skipped::this_test()), err);
+        }
     }
     desk.run("show HEAD^").is(1, &["there is no verdict about"]);
 }

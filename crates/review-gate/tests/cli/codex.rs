@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 
-use crate::desk::{Desk, approval, objection, openai_key, skipped};
+use crate::desk::{Desk, approval, objection, openai_key};
 
 /// A PATH on which `codex` is this script; the built binary is still found by its full name.
 fn stand_in(desk: &Desk, script: &str) -> String {
@@ -108,7 +108,8 @@ fn real() -> Option<PathBuf> {
             .arg("@openai/codex@0.169.0");
         let done = npm.output();
         if !done.as_ref().is_ok_and(|it| it.status.success()) {
-            skipped("the_real_codex_reviews", &format!("npm cannot install it: {done:?}"));
+            let why = format_args!("npm cannot install it: {done:?}");
+            skipped::told(skipped::this_test(), why);
             return None;
         }
     }

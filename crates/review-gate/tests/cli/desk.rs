@@ -266,12 +266,6 @@ pub(crate) fn program(name: &str) -> PathBuf {
     program
 }
 
-/// Tells, also through the test runner's capture, that something was not tried, and why.
-pub(crate) fn skipped(test: &str, why: &str) {
-    use std::io::Write;
-    let _unheard = writeln!(std::io::stderr(), "SKIPPED {test}: {why}").is_err();
-}
-
 /// What a program said.
 #[derive(Debug)]
 pub(crate) struct Told {

@@ -32,13 +32,13 @@ impl Place {
     }
 
     /// `None`, said on standard error, where there can be no server.
-    pub(crate) fn postgres(test: &str) -> Option<Self> {
+    pub(crate) fn postgres() -> Option<Self> {
         match Cluster::shared() {
             Ok(cluster) => {
                 Some(Self::new(Kind::Server { url: cluster.database(), _cluster: cluster }))
             }
             Err(why) => {
-                eprintln!("SKIPPED {test} on PostgreSQL: {why}");
+                skipped::told(skipped::this_test(), why);
                 None
             }
         }

@@ -80,11 +80,11 @@ fn all_ended_once(site: &Site, api: &Service, accepted: &BTreeSet<String>) {
 }
 
 /// A server's address for a site, or `None`, told, where there can be none.
-fn server(test: &str) -> Option<Arc<Cluster>> {
+fn server() -> Option<Arc<Cluster>> {
     match Cluster::start() {
         Ok(cluster) => Some(Arc::new(cluster)),
         Err(why) => {
-            eprintln!("SKIPPED {test} on PostgreSQL: {why}");
+            skipped::told(skipped::this_test(), why);
             None
         }
     }
@@ -124,7 +124,7 @@ fn workers_killed_under_load_lose_and_double_nothing_on_sqlite() {
 
 #[test]
 fn workers_killed_under_load_lose_and_double_nothing_on_postgresql() {
-    if let Some(cluster) = server("workers_killed_under_load") {
+    if let Some(cluster) = server() {
         killed_workers(&Site::new(Some(cluster.database())));
     }
 }
@@ -156,7 +156,7 @@ fn an_api_killed_under_load_loses_and_doubles_nothing() {
 
 #[test]
 fn a_database_stopped_and_killed_under_load_loses_and_doubles_nothing() {
-    let Some(cluster) = server("a_database_stopped_and_killed_under_load") else { return };
+    let Some(cluster) = server() else { return };
     let site = Site::new(Some(cluster.database()));
     let api = site.start("api", &[]);
     let _worker = site.start("work", &["--concurrency", "3"]);
@@ -292,15 +292,11 @@ fn ip(line: &str) -> Result<(), String> {
 
 #[test]
 fn a_worker_cut_off_from_the_database_stops_its_job_before_another_begins_it() {
-    let test = "a_worker_cut_off_from_the_database";
     let (island, cluster) = match Island::new()
         .and_then(|island| Ok((island, Cluster::start_on(&["127.0.0.1", Island::HERE])?)))
     {
         Ok(both) => both,
-        Err(why) => {
-            eprintln!("SKIPPED {test}: {why}");
-            return;
-        }
+        Err(why) => return skipped::told(skipped::this_test(), why),
     };
     let url = cluster.database();
     let far = url.replace("127.0.0.1", Island::HERE);

@@ -1,9 +1,8 @@
 //! The binary as it is used: an API, workers, clients, and what happens when they are killed.
 #![expect(
     clippy::disallowed_methods,
-    clippy::print_stderr,
     clippy::unwrap_used,
-    reason = "tests set the scene themselves, and say when they skip"
+    reason = "tests set the scene themselves"
 )]
 
 mod calls;

@@ -21,15 +21,13 @@ fn git(folder: &Path, args: &[&str]) -> String {
 
 #[test]
 fn the_doctor_of_a_real_repository_is_run_at_its_head() {
-    let test = "the_doctor_of_a_real_repository_is_run_at_its_head";
+    let test = skipped::this_test();
     let program = Path::new(env!("CARGO_BIN_EXE_runner")).with_file_name("orb-wrap");
     if !program.exists() {
-        eprintln!("SKIPPED {test}: orb-wrap is not built: cargo build -p orb-wrap");
-        return;
+        return skipped::told(test, "orb-wrap is not built: cargo build -p orb-wrap");
     }
     if !postgres_cluster::has_program("bwrap") {
-        eprintln!("SKIPPED {test}: bubblewrap is not installed");
-        return;
+        return skipped::told(test, "bubblewrap is not installed");
     }
     let site = Site::new(None);
     fs::remove_file(site.at("bin/orb-wrap")).unwrap();

@@ -16,9 +16,8 @@ fn program() -> PathBuf {
 fn the_api_answers_as_it_is_described() {
     let program = program();
     if !program.exists() {
-        let told = "SKIPPED the_api_answers_as_it_is_described";
-        eprintln!("{told}: no {}; ops/test.sh installs it", program.display());
-        return;
+        let why = format_args!("no {}; ops/test.sh installs it", program.display());
+        return skipped::told(skipped::this_test(), why);
     }
     let site = Site::new(None);
     let server = site.start("serve", &[]);

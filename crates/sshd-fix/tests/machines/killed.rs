@@ -74,7 +74,7 @@ fn killed(machine: &Machine, args: &str, calls: &str, number: u32) -> bool {
 fn has_strace() -> bool {
     let there = Command::new("strace").arg("-V").stdout(Stdio::null()).status().is_ok();
     if !there {
-        booted::note("SKIPPED: strace is not installed");
+        skipped::told(skipped::this_test(), "strace is not installed");
     }
     there
 }

@@ -4,7 +4,7 @@
 //! Python that has them. Without them the comparison is skipped, and says so.
 #![expect(clippy::disallowed_methods, reason = "a test starts other programs")]
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -33,12 +33,7 @@ fn the_official_clients_take_the_fakes_for_the_real_ones() {
         _ => {
             let python = python.display();
             let why = "has no `openai` and `mistralai`; ops/test.sh installs them";
-            // Past the capture of the test runner: a test that did not run must not look passed.
-            let _told = writeln!(
-                std::io::stderr(),
-                "SKIPPED the_official_clients_take_the_fakes_for_the_real_ones: {python} {why}"
-            );
-            return;
+            return skipped::told(skipped::this_test(), format_args!("{python} {why}"));
         }
     }
     let openai = Fake::start(OpenAi::new("example-key"));

@@ -19,7 +19,7 @@ fn a_push_of_nothing_is_allowed() {
 /// Git has rejected the branch itself, and asks about what is left.
 #[test]
 fn a_push_that_git_rejects_itself_leaves_nothing_to_judge() {
-    over_each("a rejected push", Format::Sha1, |world, remote| {
+    over_each(Format::Sha1, |world, remote| {
         let scene = Scene::new(world, remote, Side::Client);
         scene.work.done(&["reset", "-q", "--hard", "HEAD~1"]);
         scene.change("instead.txt");
@@ -133,7 +133,7 @@ fn a_password_in_the_url_is_told_to_nobody() {
             let world = Hermetic::new();
             let remote = match Remote::new(&world, "origin", transport, Format::Sha1) {
                 Ok(remote) => remote,
-                Err(why) => return scenarios::skip("a password in the URL", &why),
+                Err(why) => return skipped::told(skipped::this_test(), why),
             };
             let scene = Scene::new(&world, &remote, side);
             scene.change("new.txt");
@@ -156,7 +156,7 @@ fn a_password_in_the_url_is_told_to_nobody() {
 
 #[test]
 fn every_url_of_a_remote_is_asked_about() {
-    over_each("two URLs", Format::Sha1, |world, remote| {
+    over_each(Format::Sha1, |world, remote| {
         let scene = Scene::new(world, remote, Side::Client);
         let second = Remote::new(world, "second", Transport::File, Format::Sha1).unwrap();
         scene.work.done(&[
@@ -189,7 +189,7 @@ fn every_url_of_a_remote_is_asked_about() {
 /// The hook as a person has it: one line that becomes the gate.
 #[test]
 fn a_hook_of_one_line_is_enough() {
-    over_each("a hook of one line", Format::Sha1, |world, remote| {
+    over_each(Format::Sha1, |world, remote| {
         let scene = Scene::new(world, remote, Side::Client);
         let gate = scenarios::command("review-gate");
         scene.work.install_pre_push(&push::Hook::new(&gate, &["check"]));
@@ -207,7 +207,7 @@ fn a_hook_of_one_line_is_enough() {
 /// A hook whose program is gone lets nothing through.
 #[test]
 fn a_hook_without_its_program_refuses() {
-    over_each("a hook without its program", Format::Sha1, |world, remote| {
+    over_each(Format::Sha1, |world, remote| {
         let scene = Scene::new(world, remote, Side::Client);
         scene.reviewed();
         let copy = world.path("review-gate");
@@ -225,7 +225,7 @@ fn the_other_side_cannot_be_started_without_its_hooks_over_ssh() {
     let world = Hermetic::new();
     let remote = match Remote::new(&world, "origin", Transport::Ssh, Format::Sha1) {
         Ok(remote) => remote,
-        Err(why) => return scenarios::skip("another program over ssh", &why),
+        Err(why) => return skipped::told(skipped::this_test(), why),
     };
     let scene = Scene::new(&world, &remote, Side::Server);
     scene.change("new.txt");
