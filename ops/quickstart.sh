@@ -176,6 +176,12 @@ if grep -q SANDBOX_REFUSED "$demo/job.log" "$demo/job.txt"; then
 elif [ "$code" != 0 ]; then
   fail "expected exit code 0, got $code; see $demo/runner.log"
 fi
+artifact=$(echo "$AIOPS_HOME"/artifacts/jobs/*/artifact.json)
+say ""
+say "  its artifact:  $artifact"
+say "  what kept it read-only, each tried just before it ran:"
+sed -n 's/^ *"layer": "\(.*\)",$/\1/p; s/^ *"probe": "\(.*\)"$/\1/p' "$artifact" | paste -s -d ':\n' |
+  sed 's/^\([^:]*\):/    \1: /'
 
 step "doctor host: this machine as it is (a no is fine here: not all of the system is installed)"
 code=0
@@ -201,6 +207,7 @@ Done in $SECONDS seconds. To try next:
   echo hello | bridge-submit write notes/a.md --wait    # a change, followed to its outcome
   bridge-submit smoke                                   # four questions whose answers are known
   bridge-report                                         # a summary
+  runner --configs $demo/configs serve &                # then: runner submit --job orb_doctor --repo demo --wait
   doctor repo; doctor host --only ports                 # this checkout's health; what listens here
   less docs/bridge.md                                   # clients in Python and shell, every reason
 END
