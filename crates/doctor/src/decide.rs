@@ -70,7 +70,7 @@ pub const CHECKS: &[Row] = &[
     Row {
         id: "api",
         title: "The API answers on loopback",
-        remedy: "look at the API's log: `docker compose --file FILE logs api`",
+        remedy: "look at its log: `journalctl --unit aiops-runner-api`, or `docker compose --file FILE logs api`",
         blind: "see what holds that port: `ss -tlnp`; a host without the API lists `api` under not_installed in doctor.yaml",
         parts: &[Part::Api],
         judge: api::judge,
