@@ -298,7 +298,8 @@ remove_ours() {
 remove_all() {
   [ -f "$manifest" ] || die 1 "nothing is installed: there is no ${manifest#"$root"}"
   local unit line folder
-  for unit in $timers aiops-publish.timer aiops-bridge.service; do
+  for unit in $timers aiops-publish.timer aiops-bridge.service aiops-runner-api.service \
+    aiops-runner-worker.service; do
     if is_running_system && [ -e "$units/$unit" ]; then
       run systemctl disable --quiet --now "$unit"
     elif [ -L "$units/timers.target.wants/$unit" ]; then

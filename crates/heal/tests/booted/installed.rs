@@ -6,8 +6,8 @@ use booted::{Backend, BackendState, Base, Over, State, holds_within};
 use serde_json::Value;
 
 use crate::support::{
-    ADDRESS, HOME, answers_publicly, evidence, installed, is_private, kit, log, logged, run,
-    start_guard,
+    ADDRESS, HOME, KEEPERS, answers_publicly, evidence, installed, is_private, kit, log, logged,
+    run, start_guard,
 };
 
 #[test]
@@ -166,7 +166,7 @@ fn installing_twice_changes_nothing_and_uninstalling_takes_it_all_away() {
         assert_eq!(done["changes"].as_array().unwrap().len(), changes, "{done}");
         assert_eq!(machine.is_active("aiops-guard.timer"), state);
     }
-    machine.put("/root/kit.tar", kit(), 0o600);
+    machine.put("/root/kit.tar", kit(&KEEPERS), 0o600);
     let unpack = "cd /root/kit && tar -xf ../kit.tar && rm ../kit.tar";
     drop(run(&machine, &["sh", "-c", unpack]).expect(0));
     let install = "cd /root/kit && ops/install.sh --from bin";

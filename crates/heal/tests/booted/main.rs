@@ -10,4 +10,5 @@
 
 mod installed;
 mod interrupted;
+mod jobs;
 mod support;

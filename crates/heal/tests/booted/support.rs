@@ -11,18 +11,19 @@ use booted::{Answer, Base, Machine, Options, Over, PUBLIC_ADDRESS, Ran, holds_wi
 pub(crate) const ADDRESS: Ipv4Addr = Ipv4Addr::new(100, 101, 102, 103);
 pub(crate) const HOME: &str = "/var/lib/ai-ops-runner";
 const LOG: &str = "/var/log/ai-ops-runner/guard.log";
-const PROGRAMS: [&str; 4] = ["doctor", "guard", "heal", "notify"];
+/// What repairs a host.
+pub(crate) const KEEPERS: [&str; 4] = ["doctor", "guard", "heal", "notify"];
 
 pub(crate) fn top() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
 /// What ops/install.sh needs, as one archive: the checkout's files, and what is built beside heal.
-pub(crate) fn kit() -> Vec<u8> {
+pub(crate) fn kit(programs: &[&str]) -> Vec<u8> {
     let dir = tempfile::tempdir().unwrap();
     let built = Path::new(env!("CARGO_BIN_EXE_heal")).parent().unwrap();
     fs::create_dir(dir.path().join("bin")).unwrap();
-    for name in PROGRAMS {
+    for name in programs {
         let to = dir.path().join("bin").join(name);
         let copied = fs::copy(built.join(name), &to);
         copied.unwrap_or_else(|err| panic!("{name}: {err}: run `cargo build --workspace` first"));
@@ -48,10 +49,16 @@ pub(crate) fn kit() -> Vec<u8> {
 /// A machine with the tailnet up and everything installed; no timer runs yet.
 #[track_caller]
 pub(crate) fn installed(base: &Base) -> Machine {
-    let machine = Machine::boot(base, Options::default());
+    installed_with(base, Options::default(), &KEEPERS)
+}
+
+/// The same with these programs.
+#[track_caller]
+pub(crate) fn installed_with(base: &Base, options: Options, programs: &[&str]) -> Machine {
+    let machine = Machine::boot(base, options);
     machine.tailnet_up_after(0, ADDRESS);
     machine.tailnet_up(ADDRESS);
-    machine.put("/root/kit.tar", kit(), 0o600);
+    machine.put("/root/kit.tar", kit(programs), 0o600);
     let script = "mkdir /root/kit && cd /root/kit && tar -xf ../kit.tar && rm ../kit.tar &&
         ops/install.sh --from bin --no-start && rm -r bin";
     drop(machine.call(["sh", "-c", script]).within(Duration::from_mins(2)).run().expect(0));
