@@ -1,6 +1,6 @@
 //! The twelve holes of the gate's ancestor (facts/review-and-router.md 3.7), one test each. Forms of
 //! pushes (1, 2, 3, 11) are tried over real transports in tests/push; here at the hook's own input.
-//! The twelfth is autoheal: ship/src/decide_tests.rs and ship/tests/cli/heals.rs.
+//! The twelfth is autoheal: `ship/src/decide_tests.rs` and `ship/tests/cli/heals.rs`.
 
 use std::io::Write;
 use std::process::Stdio;
