@@ -20,7 +20,7 @@ fn a_list_shows_every_name_masked_and_one_that_is_unusable_does_not_spoil_the_ot
         let keys = list["keys"].as_array().unwrap();
         keys.iter().find(|key| key["name"] == name).unwrap().clone()
     };
-    assert_eq!(list["keys"].as_array().unwrap().len(), 19);
+    assert_eq!(list["keys"].as_array().unwrap().len(), 20);
     let openai = key("openai_api_key");
     assert_eq!((&openai["source"], &openai["masked"]), (&json!("env"), &json!("sk-proj-…abcd")));
     let console = key("console_token");
