@@ -134,7 +134,10 @@ impl Machine {
         command.args(["--resolv-conf=off", "--timezone=off", "--machine=booted"]);
         command.args(["--network-veth-extra=public0:eth0", "-D", "/run/tree", "--boot"]);
         if self.options.containers {
-            command.args(["--capability=all", "--system-call-filter=add_key keyctl bpf"]);
+            // nspawn 252 does not know Landlock's three and refuses them.
+            let calls = "add_key keyctl bpf landlock_create_ruleset landlock_add_rule \
+                 landlock_restrict_self";
+            command.arg("--capability=all").arg(format!("--system-call-filter={calls}"));
             command.args(["--bind=/run/docker:/var/lib/docker"]);
             command.args(["--bind=/run/containerd:/var/lib/containerd"]);
         }

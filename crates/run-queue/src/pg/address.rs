@@ -182,7 +182,8 @@ mod tests {
         let shown = format!("{address} {address:?}");
         assert!(shown.contains("127.0.0.1/runner") && !shown.contains(canary), "{shown}");
         assert!(Address::has_password(&url));
-        assert!(!Address::has_password("postgres://user@127.0.0.1/runner"));
+        let without = "postgres://user@127.0.0.1/runner";
+        assert!(!Address::has_password(without));
         for wrong in [format!("{canary}://x"), format!("postgres://{canary}@h/x?{canary}=1")] {
             let told = Address::parse(&wrong, Some(canary), None).unwrap_err();
             assert!(!told.contains(canary), "{told}");
