@@ -114,7 +114,15 @@ impl<'a> Mirrors<'a> {
         let fetched = !matches!(before, Ok(Known::Reached));
         if fetched {
             self.fetch(repository, &url, sha, &patterns, &mut warnings)?;
-            let after = self.known(name, sha, &patterns)?;
+            let mut after = self.known_for_sure(name, sha, &patterns);
+            if after.is_err() {
+                // Git takes what a reference names for there and fetches it no more.
+                warnings.push("MIRROR_REBUILT: it was corrupt".to_owned());
+                self.make(name, &url, Some(sha))?;
+                self.fetch(repository, &url, sha, &patterns, &mut warnings)?;
+                after = self.known_for_sure(name, sha, &patterns);
+            }
+            let after = after?;
             if after != Known::Reached {
                 return Ok(Err(no(after, before.ok(), sha, repository, is_head)));
             }
@@ -207,6 +215,20 @@ impl<'a> Mirrors<'a> {
             return Ok(Known::Absent);
         }
         history::look_for(&repository, commit, patterns)
+    }
+
+    /// The same; that a commit is absent is believed of a whole history alone.
+    fn known_for_sure(
+        &self,
+        name: &str,
+        sha: &Sha,
+        patterns: &[RefPattern],
+    ) -> Result<Known, Failure> {
+        let known = self.known(name, sha, patterns)?;
+        if known == Known::Absent {
+            history::is_whole(&history::open(&self.path(name))?, patterns)?;
+        }
+        Ok(known)
     }
 
     /// Fetches the allowed references. A mirror that cannot take them is made anew, once.

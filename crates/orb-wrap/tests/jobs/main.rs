@@ -8,4 +8,5 @@
 
 mod cli;
 mod hostile;
+mod remotes;
 mod support;
