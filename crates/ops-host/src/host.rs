@@ -35,7 +35,7 @@ pub use process::{Ending, Exec, Finished};
 pub use replace::Replacement;
 #[cfg(target_os = "linux")]
 pub use running::{Event, Running, Stream};
-pub use space::Space;
+pub use space::{Memory, Space};
 pub use stop::Stop;
 #[cfg(target_os = "linux")]
 pub use watch::{Watcher, Woken};

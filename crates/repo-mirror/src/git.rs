@@ -1,20 +1,49 @@
-//! The only place that starts git, so that nothing but our own words decides what it does.
+//! The only place that starts git, so that nothing but our own words decides what it does. Whoever
+//! is asked over a network is nobody's friend: time, disk and memory of it are bounded, and it ends
+//! with this process.
 
 use std::ffi::OsString;
+use std::io;
 use std::path::Path;
 use std::time::Duration;
 
 use jobs::RepoUrl;
 use ops_core::failure::{Exit, Failure, OrFail};
-use ops_core::host::{Exec, Finished, Host};
+use ops_core::host::{Ending, Event, Exec, Host, Kind, Running, Stop, Stream};
 
-/// How long a fetch may take.
-const DEADLINE: Duration = Duration::from_mins(15);
 /// Bytes kept of what git says.
 const CAP: usize = 256 * 1024;
+/// How often disk and memory are looked at.
+const LOOK: Duration = Duration::from_millis(100);
+/// How long what was killed may take to be gone.
+const LAST_BREATH: Duration = Duration::from_secs(20);
+
+/// What a remote may cost.
+#[derive(Clone, Copy, Debug)]
+pub struct Bounds {
+    /// How long it may take.
+    pub deadline: Duration,
+    /// Bytes that one fetch may add to a mirror.
+    pub bytes: u64,
+}
+
+impl Default for Bounds {
+    fn default() -> Self {
+        Self { deadline: Duration::from_mins(15), bytes: 16 << 30 }
+    }
+}
+
+/// What came of it.
+#[derive(Debug)]
+pub(crate) struct Ran {
+    /// What git said on standard output.
+    pub(crate) stdout: Vec<u8>,
+    /// What stands against it: git's own words, or the bound it broke.
+    pub(crate) failed: Option<String>,
+}
 
 /// What no configuration of the machine, its user or the repository may decide.
-const SETTINGS: [&str; 16] = [
+const SETTINGS: [&str; 17] = [
     "core.fsmonitor=false",
     "core.hooksPath=/dev/null",
     "core.untrackedCache=false",
@@ -25,6 +54,8 @@ const SETTINGS: [&str; 16] = [
     "submodule.recurse=false",
     "safe.bareRepository=explicit",
     "gc.auto=0",
+    // Pins of running jobs are looked for where they were put.
+    "gc.packRefs=false",
     "maintenance.auto=false",
     "fetch.recurseSubmodules=false",
     "fetch.writeCommitGraph=false",
@@ -39,7 +70,45 @@ pub(crate) fn git(
     git_dir: Option<&Path>,
     url: Option<&RepoUrl>,
     args: &[&str],
-) -> Result<Finished, Failure> {
+    bounds: &Bounds,
+) -> Result<Ran, Failure> {
+    let doing = || "run git";
+    let exec = exec(host, git_dir, url, args);
+    let pack = git_dir.map(|it| it.join("objects/pack"));
+    let before = pack.as_deref().map_or(0, |it| size(host, it));
+    let running = host.follow(&exec).or_fail(Exit::Unavailable, doing());
+    let mut running = running.map_err(|it| it.hint("install git"))?;
+    running.hang_up();
+    let ran = follow(host, &mut running, bounds, &mut || match &pack {
+        Some(pack) if size(host, pack).saturating_sub(before) > bounds.bytes => {
+            Some(format!("it sends more than {} bytes", bounds.bytes))
+        }
+        Some(pack) if host.space(pack).is_ok_and(|it| it.is_short()) => {
+            Some("the disk is nearly full".to_owned())
+        }
+        _ if host.memory().is_ok_and(|it| it.is_short()) => {
+            Some("this machine is short of memory".to_owned())
+        }
+        _ => None,
+    });
+    for child in host.children(running.id()) {
+        // One that is gone by now needs no end.
+        let _gone = running.hold(child).is_err();
+    }
+    if !running.end(LAST_BREATH) {
+        return Err(Failure::new(Exit::Unavailable, doing()).because("it cannot be ended"));
+    }
+    let ran = ran.or_fail(Exit::Unavailable, doing())?;
+    if let (Some(_), Some(pack)) = (&ran.failed, &pack) {
+        let halves = host.names(pack).unwrap_or_default();
+        for name in halves.iter().filter(|it| it.as_encoded_bytes().starts_with(b"tmp_")) {
+            let _stays = host.remove_file(&pack.join(name)).is_err();
+        }
+    }
+    Ok(ran)
+}
+
+fn exec(host: &Host, git_dir: Option<&Path>, url: Option<&RepoUrl>, args: &[&str]) -> Exec {
     let mut words: Vec<OsString> = vec!["--no-pager".into()];
     let mut set = |setting: &str| words.extend(["-c".into(), setting.into()]);
     for it in SETTINGS {
@@ -56,7 +125,10 @@ pub(crate) fn git(
         words.push(option);
     }
     words.extend(args.iter().map(OsString::from));
-    let mut exec = Exec::new("git", words);
+    let mut exec = match host.find_program("bwrap").filter(|_| url.is_some()) {
+        Some(bubblewrap) => Exec::new(bubblewrap, behind(host, words)),
+        None => Exec::new("git", words),
+    };
     for (name, value) in [
         ("GIT_CONFIG_NOSYSTEM", "1"),
         ("GIT_CONFIG_GLOBAL", "/dev/null"),
@@ -82,15 +154,73 @@ pub(crate) fn git(
         }
     }
     exec.folder = Some("/".into());
-    exec.deadline = DEADLINE;
-    exec.cap = CAP;
-    host.run(&exec).or_fail(Exit::Unavailable, "run git").map_err(|it| it.hint("install git"))
+    exec
 }
 
-/// What git said when it did not do as asked.
-pub(crate) fn said(finished: &Finished) -> String {
-    let text = String::from_utf8_lossy(&finished.stderr);
+/// Git and all it starts in a process namespace of its own: whatever ends this process, kill -9
+/// too, ends them, so that nobody but the holder of the mirror's lock ever writes it.
+fn behind(host: &Host, words: Vec<OsString>) -> Vec<OsString> {
+    let mut args: Vec<OsString> = vec!["--die-with-parent".into(), "--unshare-pid".into()];
+    if !host.is_root() {
+        args.push("--unshare-user".into());
+    }
+    args.extend(["--dev-bind", "/", "/", "--proc", "/proc", "--", "git"].map(OsString::from));
+    args.extend(words);
+    args
+}
+
+/// Hears git to its end, or to the first bound it breaks.
+fn follow(
+    host: &Host,
+    running: &mut Running,
+    bounds: &Bounds,
+    broken: &mut dyn FnMut() -> Option<String>,
+) -> io::Result<Ran> {
+    let end = host.ticks() + bounds.deadline;
+    let mut next_look = host.ticks() + LOOK;
+    let (mut stdout, mut stderr) = (vec![], vec![]);
+    let failed = loop {
+        let now = host.ticks();
+        if now >= end {
+            break Some(format!("it did not end in {} s", bounds.deadline.as_secs()));
+        }
+        if now >= next_look {
+            if let Some(why) = broken() {
+                break Some(why);
+            }
+            next_look = host.ticks() + LOOK;
+        }
+        let limit = next_look.min(end).saturating_sub(host.ticks());
+        match running.next(limit, &Stop::never())? {
+            Event::Said(Stream::Out, bytes) => {
+                let room = CAP.saturating_sub(stdout.len()).min(bytes.len());
+                stdout.extend_from_slice(bytes.get(..room).unwrap_or_default());
+            }
+            Event::Said(Stream::Err, bytes) => {
+                stderr.extend(bytes);
+                if stderr.len() > 2 * CAP {
+                    stderr.drain(..CAP);
+                }
+            }
+            // It may have been quicker than we looked.
+            Event::Ended(Ending::Code(0)) => break broken(),
+            Event::Ended(ending) => break Some(said(&stderr, ending)),
+            Event::Stopped | Event::Nothing => {}
+        }
+    };
+    Ok(Ran { stdout, failed })
+}
+
+/// The end of what git said when it did not do as asked.
+fn said(stderr: &[u8], ending: Ending) -> String {
+    let text = String::from_utf8_lossy(stderr);
     let lines: Vec<&str> = text.lines().map(str::trim).filter(|it| !it.is_empty()).collect();
     let last = lines.get(lines.len().saturating_sub(6)..).unwrap_or_default();
-    if last.is_empty() { format!("git ended with {:?}", finished.ending) } else { last.join("\n") }
+    if last.is_empty() { format!("git ended with {ending:?}") } else { last.join("\n") }
+}
+
+/// Bytes of the files in a folder.
+fn size(host: &Host, folder: &Path) -> u64 {
+    let entries = host.list(folder).unwrap_or_default();
+    entries.iter().filter(|it| it.kind == Kind::File).map(|it| it.size).sum()
 }

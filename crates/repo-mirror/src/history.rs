@@ -63,6 +63,22 @@ pub(crate) fn look_for(
     Ok(Known::Unreached)
 }
 
+/// Reads every commit that an allowed reference reaches.
+///
+/// # Errors
+/// Exit 69 when one is missing or cannot be read: the mirror is corrupt.
+pub(crate) fn is_whole(
+    repository: &gix::Repository,
+    patterns: &[RefPattern],
+) -> Result<(), Failure> {
+    let doing = || "read the history in its mirror";
+    let walk = repository.rev_walk(tips(repository, patterns)?).all();
+    for info in walk.or_fail(Exit::Unavailable, doing())? {
+        let _read = info.or_fail(Exit::Unavailable, doing())?;
+    }
+    Ok(())
+}
+
 /// The commits that allowed references name.
 fn tips(repository: &gix::Repository, patterns: &[RefPattern]) -> Result<Vec<ObjectId>, Failure> {
     let doing = || "read the references of the mirror";

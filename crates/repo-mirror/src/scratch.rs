@@ -98,14 +98,6 @@ impl Scratch {
         }
         swept
     }
-
-    /// Whether a process works on a job now.
-    pub(crate) fn is_held(host: &Host, home: &Path, job: &JobId) -> bool {
-        [Place::Memory, Place::Disk]
-            .iter()
-            .filter_map(|place| top(host, home, *place))
-            .any(|top| host.lock_holder(&top.join(format!("{job}.lock"))).is_some())
-    }
 }
 
 impl Drop for Scratch {

@@ -2,8 +2,9 @@
 
 use std::fmt::Write as _;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use jobs::RepoUrl;
 use ops_core::host::{Host, Kind};
 use sha2::{Digest, Sha256};
 
@@ -12,12 +13,43 @@ const LARGEST: u64 = 1 << 30;
 
 /// The hash over configuration, HEAD, hooks, references and whatever else is there, without objects
 /// and without what pins commits for jobs, which come and go.
-pub(crate) fn of_mirror(host: &Host, mirror: &Path) -> io::Result<String> {
+fn of_mirror(host: &Host, mirror: &Path) -> io::Result<String> {
     let mut hash = Sha256::new();
     add(host, mirror, "", &mut hash, &|path| {
         matches!(path, "objects/pack" | "refs/orb") || is_loose(path)
     })?;
     Ok(hex(hash))
+}
+
+/// Whether a mirror is as it was when it was last sealed, for this URL.
+pub(crate) fn holds(host: &Host, mirror: &Path, url: &RepoUrl) -> bool {
+    let sealed = host.read(&path(mirror), 4096).unwrap_or_default();
+    of_mirror(host, mirror).is_ok_and(|it| text(&it, url).as_bytes() == sealed)
+}
+
+/// Seals a mirror as it is now.
+pub(crate) fn write(host: &Host, mirror: &Path, url: &RepoUrl) -> io::Result<()> {
+    let text = text(&of_mirror(host, mirror)?, url);
+    host.replace_file(&path(mirror), text.as_bytes(), 0o640)
+}
+
+/// Breaks a mirror's seal.
+pub(crate) fn remove(host: &Host, mirror: &Path) -> io::Result<()> {
+    host.remove_file(&path(mirror))
+}
+
+/// The URL that a mirror was sealed for.
+pub(crate) fn url(host: &Host, mirror: &Path) -> Option<String> {
+    let sealed = host.read(&path(mirror), 4096).ok()?;
+    Some(String::from_utf8_lossy(&sealed).lines().nth(1)?.to_owned())
+}
+
+fn path(mirror: &Path) -> PathBuf {
+    mirror.with_extension("seal")
+}
+
+fn text(hash: &str, url: &RepoUrl) -> String {
+    format!("{hash}\n{url}\n")
 }
 
 /// The hash over all of a folder.

@@ -1,6 +1,7 @@
 //! Writes a commit's files as they are in it: no filter, no attribute, no hook. Nothing written has
 //! a write bit, and links come last, so that nothing is written through one.
 
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
@@ -34,11 +35,28 @@ pub(crate) enum Unwritten {
     Failed(String),
 }
 
+/// The most names of a tree, the most bytes of all their paths, and how deep it may be: a few
+/// objects can stand for more files than any machine holds.
+const MOST_NAMES: u64 = 1_000_000;
+const MOST_BYTES: u64 = 256 << 20;
+const DEEPEST: u64 = 200;
+
+/// What a tree stands for.
+#[derive(Clone, Copy, Debug, Default)]
+struct Weight {
+    names: u64,
+    /// Of all paths below it.
+    bytes: u64,
+    /// Of folders in folders.
+    height: u64,
+}
+
 /// Everything that a commit's tree holds, in the index's order.
 pub(crate) fn read(repository: &gix::Repository, commit: ObjectId) -> Result<State, Unwritten> {
     let corrupt = |err: &dyn std::fmt::Display| Unwritten::Corrupt(err.to_string());
     let object = repository.find_object(commit).map_err(|err| corrupt(&err))?;
     let tree = object.peel_to_tree().map_err(|err| corrupt(&err))?.id;
+    weigh(repository, tree, 0, &mut HashMap::new())?;
     let names = gix::validate::path::component::Options {
         protect_windows: false,
         protect_hfs: true,
@@ -55,6 +73,51 @@ fn chain(err: &(dyn std::error::Error + 'static)) -> String {
         next = err.source();
     }
     text
+}
+
+/// What a tree stands for. Each tree object is read once, however often it is named.
+fn weigh(
+    repository: &gix::Repository,
+    tree: ObjectId,
+    depth: u64,
+    known: &mut HashMap<ObjectId, Weight>,
+) -> Result<Weight, Unwritten> {
+    let bad = |why: String| Err(Unwritten::Bad(why));
+    let deep = || bad(format!("folders lie more than {DEEPEST} deep"));
+    if let Some(weight) = known.get(&tree) {
+        return if depth + weight.height > DEEPEST { deep() } else { Ok(*weight) };
+    }
+    if depth > DEEPEST {
+        return deep();
+    }
+    let corrupt = |err: &dyn std::fmt::Display| Unwritten::Corrupt(format!("tree {tree}: {err}"));
+    let object = repository.find_object(tree).map_err(|err| corrupt(&err))?;
+    let object = object.try_into_tree().map_err(|err| corrupt(&err))?;
+    let (mut seen, mut below) = (HashSet::new(), vec![]);
+    let mut weight = Weight::default();
+    for entry in object.iter() {
+        let entry = entry.map_err(|err| corrupt(&err))?;
+        let length = entry.filename().len() as u64 + 1;
+        if !seen.insert(entry.filename().to_owned()) {
+            return bad(format!("{}: named twice", entry.filename()));
+        }
+        weight.names += 1;
+        weight.bytes += length;
+        if entry.mode().is_tree() {
+            below.push((entry.oid().to_owned(), length));
+        }
+    }
+    for (tree, length) in below {
+        let part = weigh(repository, tree, depth + 1, known)?;
+        weight.names = weight.names.saturating_add(part.names);
+        weight.bytes = weight.bytes.saturating_add(part.bytes).saturating_add(part.names * length);
+        weight.height = weight.height.max(part.height + 1);
+        if weight.names > MOST_NAMES || weight.bytes > MOST_BYTES {
+            return bad(format!("it stands for more than {MOST_NAMES} files, or their names do"));
+        }
+    }
+    known.insert(tree, weight);
+    Ok(weight)
 }
 
 /// Writes all of it into an empty folder. At most `room` bytes are written.

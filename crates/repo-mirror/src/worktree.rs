@@ -13,7 +13,8 @@ use ops_core::failure::{Exit, Failure, OrFail};
 use ops_core::host::{Host, Kind};
 
 use crate::compare::{self, Known};
-use crate::mirror::Pinned;
+use crate::git::Bounds;
+use crate::pins::Pinned;
 use crate::scratch::{Place, Scratch};
 use crate::tree::{self, Unwritten};
 use crate::{git, history, seal};
@@ -216,12 +217,11 @@ fn config(pinned: &Pinned) -> String {
 fn set_hooks(host: &Host, own: &Path) -> Vec<String> {
     let file = own.join("config").to_string_lossy().into_owned();
     let args = ["config", "--file", &file, "core.hooksPath", ".githooks"];
-    let why = match git::git(host, None, None, &args) {
-        Ok(done) if done.success() => return vec![],
-        Ok(done) => git::said(&done),
-        Err(failure) => failure.to_string(),
+    let why = match git::git(host, None, None, &args, &Bounds::default()) {
+        Ok(ran) => ran.failed,
+        Err(failure) => Some(failure.to_string()),
     };
-    vec![format!("HOOKS_PATH_NOT_SET: {why}")]
+    why.map(|why| format!("HOOKS_PATH_NOT_SET: {why}")).into_iter().collect()
 }
 
 /// Exit 69 for what the system said of a place.

@@ -153,6 +153,7 @@ fn an_untouched_tree_has_no_changes_and_gits_own_status_is_clean() {
 type Change1 = (&'static str, &'static str, fn(&Scene));
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "one table")]
 fn every_change_is_told() {
     let table: Vec<Change1> = vec![
         ("edited file", "a.txt", |it| it.write("a.txt", "other")),

@@ -1,0 +1,223 @@
+//! A mirror under jobs that run beside each other, and remotes that hang, flood or are gone.
+#![expect(clippy::disallowed_methods, clippy::unwrap_used, reason = "sets up repositories")]
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use jobs::{JobId, Repository, Sha};
+use ops_core::failure::{Exit, Failure};
+use ops_core::host::Host;
+use ops_core::time::parse;
+use repo_mirror::{Bounds, Mirrors, No, Pinned, PlaceInside, Worktree};
+use tempfile::TempDir;
+
+const INSIDE: PlaceInside<'static> = PlaceInside { git: "/x", objects: "/y" };
+
+struct Scene {
+    dir: TempDir,
+    host: Host,
+    repository: Repository,
+    bounds: Bounds,
+}
+
+fn id() -> JobId {
+    JobId::new(parse("2026-11-21T10:00:00Z").unwrap(), Host::real().random())
+}
+
+impl Scene {
+    fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let source = dir.path().join("source");
+        fs::create_dir_all(&source).unwrap();
+        fs::create_dir_all(dir.path().join("home")).unwrap();
+        let repository = Repository {
+            name: "t".into(),
+            url: format!("file://{}", source.display()),
+            refs: vec!["refs/heads/*".into()],
+        };
+        let scene = Self { dir, host: Host::real(), repository, bounds: Bounds::default() };
+        scene.git(&["init", "-q"]);
+        scene
+    }
+
+    /// Has the repository reached over a script that plays ssh.
+    fn over(&mut self, script: &str) {
+        let path = self.dir.path().join("ssh");
+        fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+        let search = std::env::var("PATH").unwrap();
+        let command = path.display().to_string();
+        let now = self.host.now();
+        self.host = Host::with([("PATH", search), ("AIOPS_SSH_COMMAND", command)], now);
+        self.repository.url = "ssh://git@git.example/x".into();
+    }
+
+    fn source(&self) -> PathBuf {
+        self.dir.path().join("source")
+    }
+
+    fn mirrors(&self) -> PathBuf {
+        self.dir.path().join("home/mirrors")
+    }
+
+    fn git(&self, args: &[&str]) -> String {
+        let done = Command::new("git")
+            .args(["-c", "user.name=t", "-c", "user.email=t@example.org"])
+            .args(["-c", "init.defaultBranch=main"])
+            .args(args)
+            .current_dir(self.source())
+            .env("GIT_CONFIG_GLOBAL", "/dev/null")
+            .output()
+            .unwrap();
+        assert!(done.status.success(), "{args:?}: {}", String::from_utf8_lossy(&done.stderr));
+        String::from_utf8(done.stdout).unwrap().trim().to_owned()
+    }
+
+    fn commit(&self, text: &[u8]) -> Sha {
+        fs::write(self.source().join("a.txt"), text).unwrap();
+        self.git(&["add", "-A"]);
+        self.git(&["commit", "-qm", "x"]);
+        Sha::read(&self.git(&["rev-parse", "HEAD"])).unwrap()
+    }
+
+    fn pin(&self, sha: &Sha, anew: bool) -> Result<Result<Pinned, No>, Failure> {
+        let home = self.dir.path().join("home");
+        let mirrors = Mirrors::new(&self.host, &home).within(self.bounds);
+        mirrors.pin(&self.repository, Some(sha), &id(), anew)
+    }
+
+    fn tree(&self, pinned: &Pinned) -> Worktree {
+        let job = JobId::read(pinned.reference.rsplit('/').next().unwrap()).unwrap();
+        let home = self.dir.path().join("home");
+        Worktree::write(&self.host, &home, &job, pinned, INSIDE).unwrap().unwrap()
+    }
+
+    fn names(&self, folder: &Path) -> Vec<String> {
+        let names = self.host.names(folder).unwrap_or_default();
+        let mut names: Vec<String> =
+            names.into_iter().map(|it| it.into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
+}
+
+#[test]
+fn a_remote_that_is_gone_takes_neither_the_mirror_nor_anybodys_commit_away() {
+    let scene = Scene::new();
+    let sha = scene.commit(b"one");
+    let running = scene.pin(&sha, false).unwrap().unwrap();
+    let tree = scene.tree(&running);
+    fs::rename(scene.source(), scene.dir.path().join("away")).unwrap();
+    for anew in [false, true] {
+        let missing = Sha::read(&"1".repeat(40)).unwrap();
+        assert_eq!(scene.pin(&missing, anew).unwrap_err().exit, Exit::Unavailable);
+    }
+    assert_eq!(tree.compare(&scene.host, &running), []);
+    let other = scene.pin(&sha, false).unwrap().unwrap();
+    assert!(!other.fetched);
+    drop((tree, running, other));
+    assert_eq!(scene.names(&scene.mirrors()), ["t.git", "t.lock", "t.pins", "t.seal"]);
+    assert!(scene.names(&scene.mirrors().join("t.git/refs/orb/jobs")).is_empty());
+    assert!(scene.names(&scene.mirrors().join("t.pins")).is_empty());
+}
+
+#[test]
+fn a_mirror_that_is_replaced_stays_for_the_jobs_that_use_it() {
+    let scene = Scene::new();
+    let sha = scene.commit(b"one");
+    let running = scene.pin(&sha, false).unwrap().unwrap();
+    let tree = scene.tree(&running);
+    let packs = scene.names(&scene.mirrors().join("t.git/objects/pack"));
+    let second = scene.pin(&sha, true).unwrap().unwrap();
+    assert_eq!(second.warnings, ["MIRROR_REBUILT: it was corrupt"]);
+    let is_old = |it: &&String| it.contains("Z-");
+    let old = |scene: &Scene| scene.names(&scene.mirrors()).iter().find(is_old).cloned();
+    let kept = old(&scene).unwrap();
+    assert_eq!(scene.names(&scene.mirrors().join(kept).join("objects/pack")), packs);
+    assert_eq!(tree.compare(&scene.host, &running), []);
+    drop((tree, running));
+    // It goes with the first job after its last one.
+    drop(scene.pin(&sha, false).unwrap().unwrap());
+    assert_eq!(old(&scene), None);
+    // A change of the new one is told to whoever uses it.
+    let tree = scene.tree(&second);
+    fs::write(scene.mirrors().join("t.git/config"), "x").unwrap();
+    assert_eq!(tree.compare(&scene.host, &second)[0].path, "<mirror>/");
+    // And a pin that was moved.
+    fs::remove_file(scene.mirrors().join("t.git").join(&second.reference)).unwrap();
+    assert!(tree.compare(&scene.host, &second).iter().any(|it| it.path.contains("refs/orb")));
+}
+
+#[test]
+fn what_killed_jobs_pinned_is_let_go_and_what_living_ones_pinned_stays() {
+    let scene = Scene::new();
+    let sha = scene.commit(b"one");
+    let living = scene.pin(&sha, false).unwrap().unwrap();
+    let folder = scene.mirrors().join("t.git/refs/orb/jobs");
+    fs::write(folder.join(id().as_str()), format!("{sha}\n")).unwrap();
+    fs::write(folder.join("nonsense"), "x").unwrap();
+    let second = scene.pin(&sha, false).unwrap().unwrap();
+    assert_eq!(scene.names(&folder).len(), 2);
+    let home = scene.dir.path().join("home");
+    let swept = Mirrors::new(&scene.host, &home).gc(&[], Duration::ZERO).unwrap();
+    assert!(!swept[0].removed, "it is in use");
+    assert_eq!(scene.names(&folder).len(), 2);
+    drop((living, second));
+    let swept = Mirrors::new(&scene.host, &home).gc(&[], Duration::ZERO).unwrap();
+    assert!(swept[0].removed);
+}
+
+#[test]
+fn a_clock_that_jumps_removes_nothing_that_is_used() {
+    let scene = Scene::new();
+    let sha = scene.commit(b"one");
+    let living = scene.pin(&sha, false).unwrap().unwrap();
+    let tree = scene.tree(&living);
+    let home = scene.dir.path().join("home");
+    for (now, removed) in [("2106-01-01T00:00:00Z", false), ("1990-01-01T00:00:00Z", false)] {
+        let search = std::env::var("PATH").unwrap();
+        let host = Host::with([("PATH", search)], parse(now).unwrap());
+        let swept = Mirrors::new(&host, &home).gc(&["t"], Duration::from_hours(720)).unwrap();
+        assert_eq!(swept[0].removed, removed, "{now}");
+        assert_eq!(tree.compare(&host, &living), [], "{now}");
+    }
+}
+
+#[test]
+fn a_remote_that_hangs_or_floods_is_ended_with_all_it_started() {
+    let mut scene = Scene::new();
+    let noise: Vec<u8> = (0..100_000).flat_map(|_| scene.host.random::<32>()).collect();
+    let sha = scene.commit(&noise);
+    let upload = format!("exec git-upload-pack '{}'", scene.source().display());
+    let limit = Duration::from_secs(2);
+    for (script, bytes, why) in [
+        ("(trap '' TERM HUP; exec sleep 98711) & sleep 98711", 1 << 30, "did not end in 2 s"),
+        ("while :; do echo noise >&2; done", 1 << 30, "did not end in 2 s"),
+        // Lines as they come before the references, without end.
+        (
+            "while :; do printf '0032# service=git-upload-pack xxxxxxxxxxxxxxxxxxxx\\n'; done",
+            1 << 30,
+            "",
+        ),
+        (upload.as_str(), 1 << 20, "sends more than 1048576 bytes"),
+    ] {
+        scene.over(script);
+        scene.bounds = Bounds { deadline: limit, bytes };
+        let began = Instant::now();
+        let failure = scene.pin(&sha, false).unwrap_err();
+        assert_eq!(failure.exit, Exit::Unavailable);
+        assert!(failure.to_string().contains(why), "{script}: {failure}");
+        assert!(began.elapsed() < Duration::from_mins(1));
+        assert_eq!(scene.names(&scene.mirrors()), ["t.lock"], "{script}");
+        let lines = scene.names(Path::new("/proc"));
+        let lines = lines.iter().filter_map(|it| fs::read(format!("/proc/{it}/cmdline")).ok());
+        let left = lines.filter(|it| it.windows(5).any(|it| it == b"98711")).count();
+        assert_eq!(left, 0, "{script}");
+    }
+    scene.bounds = Bounds::default();
+    let pinned = scene.pin(&sha, false).unwrap().unwrap();
+    assert_eq!(fs::read(scene.tree(&pinned).tree().join("a.txt")).unwrap(), noise);
+}
