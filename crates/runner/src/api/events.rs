@@ -15,7 +15,7 @@ use run_queue::Job;
 use serde::Serialize;
 
 use crate::args::Stream;
-use crate::documents::JobView;
+use crate::documents::{JobView, Said};
 
 use super::answer::Refusal;
 use super::feed::{self, Feed};
@@ -30,14 +30,6 @@ const BETWEEN_LOOKS_WAITING: Duration = Duration::from_secs(5);
 
 /// How often a silent connection shows that it lives.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(10);
-
-/// A piece of an output.
-#[derive(Serialize)]
-struct Said {
-    /// Where it begins in the output, bytes.
-    offset: u64,
-    text: String,
-}
 
 /// How far both outputs were told, bytes.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]

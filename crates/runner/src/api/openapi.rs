@@ -6,7 +6,7 @@ use axum::response::Response;
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 
-use crate::documents::{ArtifactList, Health, JobList, JobView, Problem, Submission};
+use crate::documents::{ArtifactList, Health, JobList, JobView, Problem, Said, Submission};
 
 use super::Shared;
 use super::answer::document;
@@ -244,7 +244,7 @@ impl Content {
             Json(name) => json!({"application/json": {"schema": reference(name)}}),
             Self::Problem => json!({"application/problem+json": {"schema": reference("Problem")}}),
             Text => json!({"text/plain": {"schema": text}}),
-            Events => json!({"text/event-stream": {"schema": text}}),
+            Events => json!({"text/event-stream": {"schema": event()}}),
             Bytes => json!({"application/octet-stream": {"schema": text}}),
         }
     }
@@ -252,6 +252,27 @@ impl Content {
 
 fn reference(name: &str) -> Value {
     json!({"$ref": format!("#/components/schemas/{name}")})
+}
+
+/// The schema of one event. OpenAPI 3.1 does not say whether a stream or each of its events is meant;
+/// the latter is what its readers take it for.
+fn event() -> Value {
+    let of = |names: &[&str], data: &str| {
+        json!({
+            "type": "object",
+            "required": ["event", "id", "data"],
+            "properties": {
+                "event": {"type": "string", "enum": names},
+                "id": {"type": "string", "pattern": "^[0-9]+\\.[0-9]+$"},
+                "data": {
+                    "type": "string",
+                    "contentMediaType": "application/json",
+                    "contentSchema": reference(data),
+                },
+            },
+        })
+    };
+    json!({"oneOf": [of(&["job", "end"], "JobView"), of(&["stdout", "stderr"], "Said")]})
 }
 
 /// The schemas of all documents, with what they refer to beside them.
@@ -265,6 +286,7 @@ fn schemas() -> Value {
     generator.subschema_for::<ArtifactList>();
     generator.subschema_for::<Health>();
     generator.subschema_for::<Problem>();
+    generator.subschema_for::<Said>();
     Value::Object(generator.take_definitions(true))
 }
 
