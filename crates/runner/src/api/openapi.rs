@@ -74,6 +74,7 @@ const OPERATIONS: &[Operation] = &[
             (201, "It is a new job.", Json("JobView")),
             (200, "The same was submitted before with this key.", Json("JobView")),
             (400, "The body is not JSON.", Content::Problem),
+            (408, "The body took too long.", Content::Problem),
             (409, "The idempotency key is that of another job.", Content::Problem),
             (413, "The body is larger than 1 MiB.", Content::Problem),
             (415, "The body is not application/json.", Content::Problem),
@@ -208,7 +209,8 @@ fn described(operation: &Operation) -> Value {
         }
         answers.insert(status.to_string(), answer);
     }
-    let mut always = vec![(503, "The queue cannot be asked now; ask again.")];
+    let mut always =
+        vec![(503, "The queue or the disk cannot be asked now, or too many ask; ask again.")];
     if !is_open {
         always.push((401, "The token is not shown."));
     }

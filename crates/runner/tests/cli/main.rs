@@ -6,6 +6,7 @@
     reason = "tests set the scene themselves, and say when they skip"
 )]
 
+mod attacks;
 mod calls;
 mod crashes;
 mod fixture;
