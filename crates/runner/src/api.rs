@@ -6,6 +6,7 @@
 mod answer;
 mod artifacts;
 mod auth;
+mod connections;
 mod events;
 mod feed;
 mod jobs;
@@ -18,13 +19,14 @@ mod submit;
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use ::jobs::{JobTypes, Repositories};
 use ops_core::host::Host;
 use ops_core::redact::Redactor;
 use run_queue::{Fault, Queue};
 use secrets::Secret;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
 use answer::Refusal;
 use metrics::Counters;
@@ -43,11 +45,16 @@ pub(crate) struct State {
     pub(crate) token: Secret,
     pub(crate) redactor: Redactor,
     pub(crate) counters: Counters,
+    /// Places of those who follow events.
+    pub(crate) followers: Arc<Semaphore>,
     /// Counts changes; closed when the server ends.
     pub(crate) changes: watch::Receiver<u64>,
 }
 
 type Shared = Arc<State>;
+
+/// How long the queue and the disk may take to answer: less than our client waits.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 impl State {
     /// Asks the queue, on a thread that may wait.
@@ -64,9 +71,11 @@ impl State {
         &self,
         work: impl FnOnce() -> Result<T, Refusal> + Send + 'static,
     ) -> Result<T, Refusal> {
-        match tokio::task::spawn_blocking(work).await {
-            Ok(done) => done,
-            Err(_) => Err(Refusal::new(500, "a bug: the request's work broke off")),
+        match tokio::time::timeout(PATIENCE, tokio::task::spawn_blocking(work)).await {
+            Ok(Ok(done)) => done,
+            Ok(Err(_)) => Err(Refusal::new(500, "a bug: the request's work broke off")),
+            // It may still be done; the same request again is safe.
+            Err(_) => Err(Refusal::busy("the queue or the disk does not answer")),
         }
     }
 }

@@ -199,6 +199,15 @@ pub struct Served {
     pub not_ended: u64,
 }
 
+/// A piece of what a job said, as events bring it.
+#[derive(Clone, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+pub struct Said {
+    /// Where it begins in the output, bytes.
+    pub offset: u64,
+    /// Whole lines, unless a line is longer than a piece or the job has ended.
+    pub text: String,
+}
+
 /// What a job said.
 #[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
 pub struct Logs {

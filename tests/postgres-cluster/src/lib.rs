@@ -112,9 +112,8 @@ impl Cluster {
         self.end(Signal::INT);
     }
 
-    /// Ends it as a power cut would.
+    /// Ends it and all its processes at once, as a crash of the machine would.
     pub fn kill(&self) {
-        // Its other processes notice, and go; until then the shared memory is in use.
         self.end(Signal::KILL);
     }
 
@@ -149,7 +148,7 @@ impl Cluster {
 
     fn end(&self, signal: Signal) {
         if let Some(mut server) = self.held().take() {
-            let _gone = kill_process(Pid::from_child(&server), signal).is_err();
+            let _gone = kill(&server, signal).is_err();
             let _gone = server.wait().is_err();
         }
     }
@@ -210,6 +209,22 @@ impl Drop for Cluster {
     fn drop(&mut self) {
         self.end(Signal::INT);
     }
+}
+
+/// Ends a server. One that is asked to tells its processes itself; killed, it cannot, and each of them
+/// is a group of its own.
+fn kill(server: &Child, signal: Signal) -> rustix::io::Result<()> {
+    let id = server.id();
+    let children = fs::read_to_string(format!("/proc/{id}/task/{id}/children"));
+    kill_process(Pid::from_child(server), signal)?;
+    if signal == Signal::KILL {
+        for child in children.unwrap_or_default().split_whitespace() {
+            if let Some(child) = child.parse().ok().and_then(Pid::from_raw) {
+                let _gone = kill_process(child, signal).is_err();
+            }
+        }
+    }
+    Ok(())
 }
 
 /// The folder of the server's programs: Debian keeps them beside each other by version.

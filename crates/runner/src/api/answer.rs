@@ -11,6 +11,12 @@ use serde::Serialize;
 
 use crate::documents::{FieldError, Problem};
 
+/// How many wrong fields one refusal names.
+const MOST_ERRORS: usize = 32;
+
+/// The longest name or message of a wrong field, characters.
+const LONGEST: usize = 300;
+
 /// Why a request is not carried out.
 #[derive(Debug)]
 pub(crate) struct Refusal {
@@ -28,7 +34,14 @@ impl Refusal {
 
     /// A request whose fields are wrong.
     pub(crate) fn fields(detail: &str, errors: Vec<FieldError>) -> Self {
-        Self { errors, ..Self::new(422, detail) }
+        // Names and messages quote the request, which can be long.
+        let cut = |text: String| match text.char_indices().nth(LONGEST) {
+            Some((at, _)) => format!("{}…", text.get(..at).unwrap_or_default()),
+            None => text,
+        };
+        let errors = errors.into_iter().take(MOST_ERRORS);
+        let errors = errors.map(|it| FieldError { field: cut(it.field), message: cut(it.message) });
+        Self { errors: errors.collect(), ..Self::new(422, detail) }
     }
 
     /// A request one of whose fields is wrong.
@@ -44,6 +57,13 @@ impl Refusal {
         Self { headers, ..Self::new(401, "show the runner's token: Authorization: Bearer …") }
     }
 
+    /// It cannot be done now and may be asked for again.
+    pub(crate) fn busy(detail: impl Into<String>) -> Self {
+        // Clients may ask again: nothing else tells them that it was not their fault.
+        let headers = vec![(RETRY_AFTER, HeaderValue::from_static("2"))];
+        Self { headers, ..Self::new(503, detail) }
+    }
+
     /// The address knows other methods.
     pub(crate) fn method(allowed: &'static str) -> Self {
         let headers = vec![(ALLOW, HeaderValue::from_static(allowed))];
@@ -53,9 +73,7 @@ impl Refusal {
 
 impl From<Fault> for Refusal {
     fn from(fault: Fault) -> Self {
-        // Clients may ask again: nothing else tells them that it was not their fault.
-        let headers = vec![(RETRY_AFTER, HeaderValue::from_static("2"))];
-        Self { headers, ..Self::new(503, fault.to_string()) }
+        Self::busy(fault.to_string())
     }
 }
 

@@ -74,22 +74,16 @@ fn served(about: &Listed, name: &str, file: std::fs::File) -> Response {
     let (feed, body) = feed::channel();
     // No longer than was told: a job that still writes must not spoil the answer.
     let mut file = file.take(about.size);
-    tokio::task::spawn_blocking(move || {
-        let mut piece = vec![0; PIECE];
-        loop {
-            let read = match file.read(&mut piece) {
-                Ok(0) => return,
-                Ok(read) => piece.get(..read).unwrap_or_default().to_vec(),
-                Err(err) if err.kind() == std::io::ErrorKind::Interrupted => continue,
-                Err(err) => {
-                    // The answer then ends short of its length, which the client sees.
-                    let _unheard = feed.blocking_send(Err(err)).is_err();
-                    return;
-                }
-            };
-            if feed.blocking_send(Ok(read)).is_err() {
+    tokio::spawn(async move {
+        // A thread for each piece, not for the whole: a reader that stalls must hold none.
+        let next = |mut file| tokio::task::spawn_blocking(move || (piece(&mut file), file));
+        while let Ok((read, rest)) = next(file).await {
+            let is_last = !read.as_ref().is_ok_and(|bytes| bytes.len() == PIECE);
+            // After a fault the answer ends short of its length, which the client sees.
+            if feed.send(read).await.is_err() || is_last {
                 return;
             }
+            file = rest;
         }
     });
     let mut response = Response::new(Body::from_stream(body));
@@ -110,6 +104,13 @@ fn served(about: &Listed, name: &str, file: std::fs::File) -> Response {
         headers.insert(CONTENT_DISPOSITION, disposition);
     }
     response
+}
+
+/// The next bytes of a file; none at its end.
+fn piece(file: &mut impl Read) -> std::io::Result<Vec<u8>> {
+    let mut piece = Vec::with_capacity(PIECE);
+    file.take(PIECE as u64).read_to_end(&mut piece)?;
+    Ok(piece)
 }
 
 impl State {

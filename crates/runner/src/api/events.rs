@@ -4,6 +4,7 @@
 //! far both outputs were told, so that who reconnects with `Last-Event-ID` misses and repeats
 //! nothing.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::rejection::PathRejection;
@@ -13,9 +14,10 @@ use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use run_queue::Job;
 use serde::Serialize;
+use tokio::time::Instant;
 
 use crate::args::Stream;
-use crate::documents::JobView;
+use crate::documents::{JobView, Said};
 
 use super::answer::Refusal;
 use super::feed::{self, Feed};
@@ -31,13 +33,8 @@ const BETWEEN_LOOKS_WAITING: Duration = Duration::from_secs(5);
 /// How often a silent connection shows that it lives.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(10);
 
-/// A piece of an output.
-#[derive(Serialize)]
-struct Said {
-    /// Where it begins in the output, bytes.
-    offset: u64,
-    text: String,
-}
+/// Followers at a time: each costs looks at the queue and at two files.
+pub(super) const MOST_FOLLOWERS: usize = 256;
 
 /// How far both outputs were told, bytes.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -61,6 +58,8 @@ pub(crate) async fn follow(
     job_id: Result<Path<String>, PathRejection>,
     headers: HeaderMap,
 ) -> Result<Response, Refusal> {
+    let place = Arc::clone(&state.followers).try_acquire_owned();
+    let place = place.map_err(|_| Refusal::busy("too many follow events"))?;
     let job = find(&state, job_id).await?;
     let last = headers.get("last-event-id").and_then(|it| it.to_str().ok());
     let cursor = last.and_then(Cursor::read).unwrap_or_default();
@@ -68,6 +67,7 @@ pub(crate) async fn follow(
     tokio::spawn(async move {
         // Its end is the reader's going, the job's end, or the server's.
         let _told = tell(&state, job, cursor, &feed).await;
+        drop(place);
     });
     let keep = KeepAlive::new().interval(SIGN_OF_LIFE);
     Ok(Sse::new(events).keep_alive(keep).into_response())
@@ -79,19 +79,15 @@ type Told = Result<Event, std::convert::Infallible>;
 async fn tell(state: &Shared, mut job: Job, mut cursor: Cursor, feed: &Feed<Told>) -> Option<()> {
     let mut changes = state.changes.clone();
     let mut told: Option<Job> = None;
+    let mut seen: Option<Instant> = None;
     loop {
+        // Its outputs grow without a ring; the job itself does not change without one.
+        let is_news = changes.has_changed().unwrap_or(true);
         changes.borrow_and_update();
-        if let Some(now) = state
-            .ask({
-                let job_id = job.job_id.clone();
-                move |queue| queue.get(&job_id)
-            })
-            .await
-            .ok()?
-        {
-            job = now;
-        } else {
-            return None;
+        if is_news || seen.is_none_or(|at| at.elapsed() >= BETWEEN_LOOKS_WAITING) {
+            let job_id = job.job_id.clone();
+            job = state.ask(move |queue| queue.get(&job_id)).await.ok()??;
+            seen = Some(Instant::now());
         }
         // Looked at before the outputs: what was said before an end is told before it.
         let has_ended = job.status.is_final();
@@ -105,8 +101,14 @@ async fn tell(state: &Shared, mut job: Job, mut cursor: Cursor, feed: &Feed<Told
             return send(feed, "end", cursor, &JobView::new(&job)).await;
         }
         let limit = if job.started_at.is_some() { BETWEEN_LOOKS } else { BETWEEN_LOOKS_WAITING };
-        if let Ok(Err(_closed)) = tokio::time::timeout(limit, changes.changed()).await {
-            return None;
+        tokio::select! {
+            // Who follows a silent job and goes away is noticed by nothing else.
+            () = feed.closed() => return None,
+            news = tokio::time::timeout(limit, changes.changed()) => {
+                if let Ok(Err(_closed)) = news {
+                    return None;
+                }
+            }
         }
     }
 }

@@ -6,7 +6,7 @@ use axum::response::Response;
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 
-use crate::documents::{ArtifactList, Health, JobList, JobView, Problem, Submission};
+use crate::documents::{ArtifactList, Health, JobList, JobView, Problem, Said, Submission};
 
 use super::Shared;
 use super::answer::document;
@@ -74,6 +74,7 @@ const OPERATIONS: &[Operation] = &[
             (201, "It is a new job.", Json("JobView")),
             (200, "The same was submitted before with this key.", Json("JobView")),
             (400, "The body is not JSON.", Content::Problem),
+            (408, "The body took too long.", Content::Problem),
             (409, "The idempotency key is that of another job.", Content::Problem),
             (413, "The body is larger than 1 MiB.", Content::Problem),
             (415, "The body is not application/json.", Content::Problem),
@@ -208,7 +209,8 @@ fn described(operation: &Operation) -> Value {
         }
         answers.insert(status.to_string(), answer);
     }
-    let mut always = vec![(503, "The queue cannot be asked now; ask again.")];
+    let mut always =
+        vec![(503, "The queue or the disk cannot be asked now, or too many ask; ask again.")];
     if !is_open {
         always.push((401, "The token is not shown."));
     }
@@ -244,7 +246,7 @@ impl Content {
             Json(name) => json!({"application/json": {"schema": reference(name)}}),
             Self::Problem => json!({"application/problem+json": {"schema": reference("Problem")}}),
             Text => json!({"text/plain": {"schema": text}}),
-            Events => json!({"text/event-stream": {"schema": text}}),
+            Events => json!({"text/event-stream": {"schema": event()}}),
             Bytes => json!({"application/octet-stream": {"schema": text}}),
         }
     }
@@ -252,6 +254,27 @@ impl Content {
 
 fn reference(name: &str) -> Value {
     json!({"$ref": format!("#/components/schemas/{name}")})
+}
+
+/// The schema of one event. OpenAPI 3.1 does not say whether a stream or each of its events is meant;
+/// the latter is what its readers take it for.
+fn event() -> Value {
+    let of = |names: &[&str], data: &str| {
+        json!({
+            "type": "object",
+            "required": ["event", "id", "data"],
+            "properties": {
+                "event": {"type": "string", "enum": names},
+                "id": {"type": "string", "pattern": "^[0-9]+\\.[0-9]+$"},
+                "data": {
+                    "type": "string",
+                    "contentMediaType": "application/json",
+                    "contentSchema": reference(data),
+                },
+            },
+        })
+    };
+    json!({"oneOf": [of(&["job", "end"], "JobView"), of(&["stdout", "stderr"], "Said")]})
 }
 
 /// The schemas of all documents, with what they refer to beside them.
@@ -265,6 +288,7 @@ fn schemas() -> Value {
     generator.subschema_for::<ArtifactList>();
     generator.subschema_for::<Health>();
     generator.subschema_for::<Problem>();
+    generator.subschema_for::<Said>();
     Value::Object(generator.take_definitions(true))
 }
 

@@ -18,11 +18,13 @@ use run_queue::Queue;
 use secrets::Secret;
 use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Runtime};
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
 use super::answer::Refusal;
 use super::metrics::Counters;
-use super::{Shared, State, artifacts, auth, events, jobs, logs, metrics, openapi, submit};
+use super::{
+    Shared, State, artifacts, auth, connections, events, jobs, logs, metrics, openapi, submit,
+};
 use crate::settings::{is_loopback, is_tailnet};
 
 /// Threads that may wait for the queue or a disk.
@@ -87,6 +89,7 @@ pub(crate) fn start(plan: Plan) -> Result<Server, Failure> {
         token: plan.token,
         redactor,
         counters: Counters::default(),
+        followers: Arc::new(Semaphore::new(events::MOST_FOLLOWERS)),
         changes,
     });
     let ends = Arc::new(AtomicBool::new(false));
@@ -110,13 +113,8 @@ pub(crate) fn start(plan: Plan) -> Result<Server, Failure> {
         let listener = listener
             .map_err(|it| it.hint("another API may be running; --listen names another address"))?;
         addresses.push(listener.local_addr().or_fail(Exit::Unavailable, doing())?);
-        let router = router(Arc::clone(&state));
-        let mut changes = state.changes.clone();
-        let ended = async move { while changes.changed().await.is_ok() {} };
-        serving.push(runtime.spawn(async move {
-            // It ends when it is told to, and never by itself.
-            let _ended = axum::serve(listener, router).with_graceful_shutdown(ended).await.is_ok();
-        }));
+        let serve = connections::serve(listener, router(Arc::clone(&state)), state.changes.clone());
+        serving.push(runtime.spawn(serve));
     }
     Ok(Server { addresses, runtime, bell, ends, serving })
 }

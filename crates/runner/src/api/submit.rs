@@ -1,5 +1,7 @@
 //! `POST /jobs`.
 
+use std::time::Duration;
+
 use ::jobs::{Request as Asked, judge};
 use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State as With};
@@ -9,6 +11,7 @@ use axum::response::Response;
 use ops_core::time;
 use run_queue::{NewJob, Submitted};
 use serde_json::Value;
+use tokio::time::timeout;
 
 use crate::documents::{FieldError, JobView, Submission};
 
@@ -17,6 +20,9 @@ use super::{Shared, State};
 
 /// The largest body that is read, bytes.
 pub(crate) const LARGEST: usize = 1 << 20;
+
+/// How long a body may take to come.
+const PATIENCE: Duration = Duration::from_secs(15);
 
 /// Accepts a job.
 pub(crate) async fn submit(
@@ -51,7 +57,9 @@ async fn read(state: &State, request: Request) -> Result<Submission, Refusal> {
     if told.is_some_and(|told| told > LARGEST as u64) {
         return Err(too_large());
     }
-    let bytes = to_bytes(Body::new(body), LARGEST).await.map_err(|_| too_large())?;
+    let bytes = timeout(PATIENCE, to_bytes(Body::new(body), LARGEST)).await;
+    let slow = |_| Refusal::new(408, format!("the body took longer than {} s", PATIENCE.as_secs()));
+    let bytes = bytes.map_err(slow)?.map_err(|_| too_large())?;
     let value: Value = serde_json::from_slice(&bytes)
         .map_err(|err| Refusal::new(400, format!("the body is not JSON: {err}")))?;
     let errors: Vec<FieldError> = state

@@ -5,11 +5,10 @@ use std::time::Duration;
 
 use ops_core::cli::Context;
 use ops_core::failure::Failure;
-use serde::Deserialize;
 
 use super::BETWEEN_TRIES;
 use super::call::Api;
-use crate::documents::JobView;
+use crate::documents::{JobView, Said};
 
 /// How long one connection is followed at most; then the next goes on where it ended.
 const TURN: Duration = Duration::from_mins(10);
@@ -20,12 +19,6 @@ struct Event {
     name: String,
     id: String,
     data: String,
-}
-
-/// A piece of an output.
-#[derive(Deserialize)]
-struct Said {
-    text: String,
 }
 
 /// Reads events from pieces of a stream, as the WHATWG's standard has them, as far as our API uses

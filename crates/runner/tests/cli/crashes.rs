@@ -6,26 +6,35 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use postgres_cluster::Cluster;
+use run_queue::{Beat, Lease, Status, Told, Verdict, Worker};
 use serde_json::json;
 
-use crate::fixture::{Service, Site, pause, token, until};
+use crate::fixture::{LEASE_SECONDS, Service, Site, token, until};
 use crate::http::ask;
+
+mod audit;
+mod network;
+
+use audit::Audit;
 
 /// Jobs of one run.
 const JOBS: usize = 24;
 
 /// Submits all jobs, each until it is accepted, whichever API is there; returns their ids.
-fn submit_all(address: &Mutex<String>, act: &str) -> BTreeSet<String> {
+fn submit_all(
+    address: &Mutex<String>,
+    act: impl Fn(usize) -> &'static str + Sync,
+) -> BTreeSet<String> {
     let token = token();
     let accepted = Mutex::new(BTreeSet::new());
     std::thread::scope(|scope| {
         for submitter in 0..4 {
-            let (token, accepted) = (&token, &accepted);
+            let (token, accepted, act) = (&token, &accepted, &act);
             scope.spawn(move || {
                 for number in (submitter..JOBS).step_by(4) {
                     let body = json!({
                         "job_type": "stand_in", "repo_name": format!("r{}", number % 7),
-                        "sha": format!("{number:040x}"), "params": {"act": act},
+                        "sha": format!("{number:040x}"), "params": {"act": act(number)},
                         "idempotency_key": format!("job-{number}"),
                     });
                     let body = body.to_string();
@@ -50,7 +59,7 @@ fn submit_all(address: &Mutex<String>, act: &str) -> BTreeSet<String> {
 }
 
 /// Waits until all have ended, and holds every one to what was promised.
-fn all_ended_once(site: &Site, api: &Service, accepted: &BTreeSet<String>) {
+fn all_ended_once(site: &Site, api: &Service, accepted: &BTreeSet<String>, audit: &Audit) {
     assert_eq!(accepted.len(), JOBS, "a key gave two jobs");
     let token = token();
     let list = || ask(&api.address, &token, "GET", "/jobs?limit=1000", "");
@@ -70,6 +79,8 @@ fn all_ended_once(site: &Site, api: &Service, accepted: &BTreeSet<String>) {
     for job in &jobs {
         assert_eq!(job["status"], "success", "{job}");
     }
+    let want: BTreeMap<String, u32> = ids.iter().map(|id| (id.clone(), 1)).collect();
+    assert_eq!(audit.ends(), want, "how often each job came to an end, or left one");
     let mut done: BTreeMap<String, u32> = BTreeMap::new();
     for id in site.ran("done") {
         *done.entry(id).or_default() += 1;
@@ -90,93 +101,178 @@ fn server() -> Option<Arc<Cluster>> {
     }
 }
 
+/// Runs a test on both engines; the second says when it skips.
+macro_rules! on_both {
+    ($body:ident, $sqlite:ident, $postgresql:ident) => {
+        #[test]
+        fn $sqlite() {
+            $body(&Site::new(None));
+        }
+
+        #[test]
+        fn $postgresql() {
+            if let Some(cluster) = server() {
+                $body(&Site::new(Some(cluster.database())));
+            }
+        }
+    };
+}
+
+on_both!(
+    killed_workers,
+    workers_killed_under_load_lose_and_double_nothing_on_sqlite,
+    workers_killed_under_load_lose_and_double_nothing_on_postgresql
+);
+
 fn killed_workers(site: &Site) {
     let api = site.start("api", &[]);
+    let audit = Audit::begin(site);
     let address = Mutex::new(api.address.clone());
     let is_over = AtomicBool::new(false);
     let accepted = std::thread::scope(|scope| {
+        // Whenever it was killed, there is another.
         scope.spawn(|| {
-            let mut rounds = 0;
-            while !is_over.load(Ordering::SeqCst) || rounds < 4 {
-                let worker = site.start("work", &["--concurrency", "3"]);
-                let before = site.ran("begun").len();
-                let mut patience = 100;
-                while site.ran("begun").len() < before + 2 && patience > 0 {
-                    patience -= 1;
-                    pause();
-                }
-                worker.kill();
-                rounds += 1;
+            while !is_over.load(Ordering::SeqCst) {
+                let mut worker = site.start_unseen("work", &["--concurrency", "3"]);
+                until("it is killed", || worker.has_ended() || is_over.load(Ordering::SeqCst));
             }
         });
-        let accepted = submit_all(&address, "nap");
+        let accepted = submit_all(&address, |number| match number % 8 {
+            3 => "nap strand",
+            5 => "nap widow",
+            _ => "nap",
+        });
+        until("all end", || audit.ends().len() == JOBS);
         is_over.store(true, Ordering::SeqCst);
         accepted
     });
+    all_ended_once(site, &api, &accepted, &audit);
+    let names = std::fs::read_dir(site.at("home")).unwrap();
+    let killers = names.filter(|it| {
+        let name = it.as_ref().unwrap().file_name();
+        name.to_string_lossy().starts_with("strand-")
+            || name.to_string_lossy().starts_with("widow-")
+    });
+    assert_eq!(killers.count(), 6, "each of six jobs killed a worker");
+}
+
+on_both!(
+    haunted_jobs,
+    a_worker_that_lost_its_job_is_never_heard_on_sqlite,
+    a_worker_that_lost_its_job_is_never_heard_on_postgresql
+);
+
+/// Workers that come back when others have their jobs, and say everything that a worker can say.
+fn haunted_jobs(site: &Site) {
+    let api = site.start("api", &[]);
+    let audit = Audit::begin(site);
+    let accepted = submit_all(&Mutex::new(api.address.clone()), |_| "nap");
+    let queue = site.queue();
+    let ghost = Worker { name: "ghost".into(), host: "ghost".into() };
+    let second = Duration::from_secs(1);
+    let leases: Vec<Lease> = std::iter::from_fn(|| queue.claim(&ghost, second).unwrap())
+        .map(|claimed| claimed.lease)
+        .collect();
+    assert_eq!(leases.len(), 7, "one of each repository");
+    let failed = Verdict { status: Status::Failure, exit_code: None, detail: None };
+    let lost = |lease: &Lease| queue.get(&lease.job_id).unwrap().unwrap().fence > lease.fence;
     let _worker = site.start("work", &["--concurrency", "3"]);
-    all_ended_once(site, &api, &accepted);
+    until("all end, whatever ghosts say", || {
+        for lease in leases.iter().filter(|lease| lost(lease)) {
+            assert_eq!(queue.heartbeat(lease, second).unwrap(), Beat::Lost);
+            assert_eq!(queue.finish(lease, &failed).unwrap(), Told::Refused);
+            assert_eq!(queue.release(lease).unwrap(), Told::Refused);
+        }
+        audit.ends().len() == JOBS
+    });
+    assert!(leases.iter().all(lost));
+    all_ended_once(site, &api, &accepted, &audit);
 }
 
-#[test]
-fn workers_killed_under_load_lose_and_double_nothing_on_sqlite() {
-    killed_workers(&Site::new(None));
-}
+on_both!(
+    a_killed_api,
+    an_api_killed_under_load_loses_and_doubles_nothing_on_sqlite,
+    an_api_killed_under_load_loses_and_doubles_nothing_on_postgresql
+);
 
-#[test]
-fn workers_killed_under_load_lose_and_double_nothing_on_postgresql() {
-    if let Some(cluster) = server() {
-        killed_workers(&Site::new(Some(cluster.database())));
-    }
-}
-
-#[test]
-fn an_api_killed_under_load_loses_and_doubles_nothing() {
-    let site = Site::new(None);
-    let _worker = site.start("work", &["--concurrency", "3"]);
+fn a_killed_api(site: &Site) {
     let first = site.start("api", &[]);
+    let audit = Audit::begin(site);
+    let _worker = site.start("work", &["--concurrency", "3"]);
     let address = Mutex::new(first.address.clone());
-    let is_over = AtomicBool::new(false);
     let (accepted, api) = std::thread::scope(|scope| {
         let killer = scope.spawn(|| {
             let mut api = first;
-            for _ in 0..4 {
-                std::thread::sleep(Duration::from_millis(150));
+            for round in 1..=4 {
+                // In the midst of submissions: each round when some more were accepted.
+                until("some are accepted", || audit.jobs() >= round * JOBS / 6);
                 api.kill();
                 api = site.start("api", &[]);
                 api.address.clone_into(&mut address.lock().unwrap());
             }
             api
         });
-        let accepted = submit_all(&address, "ok");
-        is_over.store(true, Ordering::SeqCst);
-        (accepted, killer.join().unwrap())
+        (submit_all(&address, |_| "ok"), killer.join().unwrap())
     });
-    all_ended_once(&site, &api, &accepted);
+    all_ended_once(site, &api, &accepted, &audit);
 }
 
-#[test]
-fn a_database_stopped_and_killed_under_load_loses_and_doubles_nothing() {
+on_both!(
+    one_process_killed,
+    api_and_workers_killed_together_lose_and_double_nothing_on_sqlite,
+    api_and_workers_killed_together_lose_and_double_nothing_on_postgresql
+);
+
+fn one_process_killed(site: &Site) {
+    let first = site.start("serve", &[]);
+    let audit = Audit::begin(site);
+    let address = Mutex::new(first.address.clone());
+    let (accepted, api) = std::thread::scope(|scope| {
+        let killer = scope.spawn(|| {
+            let mut api = first;
+            for round in 1..=3 {
+                until("some begin", || site.ran("begun").len() >= round * 4);
+                api.kill();
+                api = site.start("serve", &[]);
+                api.address.clone_into(&mut address.lock().unwrap());
+            }
+            api
+        });
+        (submit_all(&address, |_| "nap"), killer.join().unwrap())
+    });
+    all_ended_once(site, &api, &accepted, &audit);
+}
+
+/// Does something to a server under load, some times; every time after some more jobs began.
+fn disturbed_database(test: &str, disturb: fn(&Cluster)) {
     let Some(cluster) = server() else { return };
     let site = Site::new(Some(cluster.database()));
     let api = site.start("api", &[]);
+    let audit = Audit::begin(&site);
     let _worker = site.start("work", &["--concurrency", "3"]);
     let address = Mutex::new(api.address.clone());
     let accepted = std::thread::scope(|scope| {
         scope.spawn(|| {
-            for round in 0..3 {
-                std::thread::sleep(Duration::from_millis(400));
-                if round % 2 == 0 {
-                    cluster.kill();
-                } else {
-                    cluster.stop();
-                }
+            for round in 1..=3 {
+                until("some begin", || site.ran("begun").len() >= round * 3);
+                disturb(&cluster);
                 std::thread::sleep(Duration::from_millis(300));
                 cluster.resume();
             }
         });
-        submit_all(&address, "nap")
+        submit_all(&address, |_| "nap")
     });
-    all_ended_once(&site, &api, &accepted);
+    all_ended_once(&site, &api, &accepted, &audit);
+}
+
+#[test]
+fn a_database_killed_under_load_loses_and_doubles_nothing() {
+    disturbed_database("a_database_killed_under_load", Cluster::kill);
+}
+
+#[test]
+fn a_database_stopped_under_load_loses_and_doubles_nothing() {
+    disturbed_database("a_database_stopped_under_load", Cluster::stop);
 }
 
 #[test]
@@ -232,99 +328,4 @@ fn a_worker_that_hangs_loses_its_job_and_cannot_end_it() {
     until("it ends", || show()["status"] == "success");
     assert_eq!((hung.end().0, other.end().0), (Some(0), Some(0)));
     assert_eq!(show()["status"], "success");
-}
-
-/// A network of its own for a worker, joined to this one by a cable that can be pulled.
-struct Island {
-    name: String,
-    cable: String,
-}
-
-impl Island {
-    const HERE: &'static str = "100.64.77.1";
-
-    fn new() -> Result<Self, String> {
-        if !rustix::process::geteuid().is_root() {
-            return Err("making network namespaces takes root".to_owned());
-        }
-        if !postgres_cluster::has_program("ip") {
-            return Err("ip (iproute2) is not installed".to_owned());
-        }
-        let number = std::process::id();
-        let island = Self { name: format!("aiops-{number}"), cable: format!("ai{number}") };
-        let (name, here, there) = (&island.name, &island.cable, format!("bi{number}"));
-        for line in [
-            format!("netns add {name}"),
-            format!("link add {here} type veth peer name {there} netns {name}"),
-            format!("addr add {}/30 dev {here}", Self::HERE),
-            format!("link set {here} up"),
-            format!("-n {name} addr add 100.64.77.2/30 dev {there}"),
-            format!("-n {name} link set {there} up"),
-            format!("-n {name} link set lo up"),
-        ] {
-            ip(&line)?;
-        }
-        Ok(island)
-    }
-
-    fn cut(&self) {
-        ip(&format!("link set {} down", self.cable)).unwrap();
-    }
-
-    fn join(&self) {
-        ip(&format!("link set {} up", self.cable)).unwrap();
-    }
-}
-
-impl Drop for Island {
-    fn drop(&mut self) {
-        let _gone = ip(&format!("link del {}", self.cable)).is_err();
-        let _gone = ip(&format!("netns del {}", self.name)).is_err();
-    }
-}
-
-fn ip(line: &str) -> Result<(), String> {
-    let done = std::process::Command::new("ip").args(line.split(' ')).output();
-    let done = done.map_err(|err| err.to_string())?;
-    let said = String::from_utf8_lossy(&done.stderr).into_owned();
-    if done.status.success() { Ok(()) } else { Err(format!("ip {line}: {said}")) }
-}
-
-#[test]
-fn a_worker_cut_off_from_the_database_stops_its_job_before_another_begins_it() {
-    let (island, cluster) = match Island::new()
-        .and_then(|island| Ok((island, Cluster::start_on(&["127.0.0.1", Island::HERE])?)))
-    {
-        Ok(both) => both,
-        Err(why) => return skipped::told(skipped::this_test(), why),
-    };
-    let url = cluster.database();
-    let far = url.replace("127.0.0.1", Island::HERE);
-    let mut site = Site::new(Some(url));
-    let api = site.start("api", &[]);
-    site.through = ["ip", "netns", "exec", &island.name].map(str::to_owned).to_vec();
-    let mut cut_off = site.start("work", &["--concurrency", "1", "--database-url", &far]);
-    site.through = vec![];
-    let body = json!({"job_type": "stand_in", "repo_name": "r1", "sha": "a".repeat(40),
-        "params": {"act": "wait"}});
-    let said = ask(&api.address, &token(), "POST", "/jobs", &body.to_string());
-    let id = said.json()["job_id"].as_str().unwrap().to_owned();
-    until("it runs", || site.ran("begun").len() == 1);
-    island.cut();
-    let other = site.start("work", &["--concurrency", "1"]);
-    until("it is taken over", || site.ran("begun").len() == 2);
-    // It needed nobody to tell it: its own clock did, and earlier than the queue's.
-    assert!(cut_off.said().contains("was lost"), "{}", cut_off.said());
-    site.let_go();
-    let show = || ask(&api.address, &token(), "GET", &format!("/jobs/{id}"), "").json();
-    until("it ends", || show()["status"] == "success");
-    island.join();
-    cut_off.wait_for("was lost");
-    assert_eq!(other.end().0, Some(0));
-    assert_eq!(site.ran("done").len(), 1);
-    // Back on the network, it works again.
-    let body = body.to_string().replace("wait", "ok");
-    assert_eq!(ask(&api.address, &token(), "POST", "/jobs", &body).status, 201);
-    until("it works again", || site.ran("done").len() == 2);
-    assert_eq!(cut_off.end().0, Some(0));
 }

@@ -5,8 +5,11 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use ops_core::host::Host;
+use run_queue::{Address, Clock, Postgres, Queue, Sqlite};
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -73,6 +76,11 @@ impl Site {
         site
     }
 
+    /// The server that keeps the queue, if one does.
+    pub(crate) fn database(&self) -> Option<&str> {
+        self.database.as_deref()
+    }
+
     pub(crate) fn at(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
@@ -104,8 +112,37 @@ impl Site {
         self.call(&[&api, args].concat())
     }
 
-    /// Starts an API or workers in the background, on a free port.
+    /// The queue, as a worker would have it.
+    pub(crate) fn queue(&self) -> Arc<dyn Queue> {
+        let host = Host::real();
+        match &self.database {
+            None => {
+                let path = self.at("home/state/runner/queue.db");
+                Arc::new(Sqlite::open(&host, &path, Clock::Own).unwrap())
+            }
+            Some(url) => {
+                let address = Address::parse(url, None, None).unwrap();
+                Arc::new(Postgres::open(&host, address, Clock::Own).unwrap())
+            }
+        }
+    }
+
+    /// Starts an API or workers in the background, on a free port, and waits until they serve.
     pub(crate) fn start(&self, call: &str, more: &[&str]) -> Service {
+        let mut service = self.start_unseen(call, more);
+        let listens = call != "work";
+        let sign = if listens { "listening on " } else { " runs jobs" };
+        service.wait_for(sign);
+        if listens {
+            let said = service.said();
+            let address = said.split(sign).nth(1).unwrap().split(',').next().unwrap();
+            address.clone_into(&mut service.address);
+        }
+        service
+    }
+
+    /// The same without waiting.
+    pub(crate) fn start_unseen(&self, call: &str, more: &[&str]) -> Service {
         static COUNT: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
         let number = COUNT.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
         let log = self.at(&format!("{call}-{number}.log"));
@@ -115,15 +152,7 @@ impl Site {
         let file = fs::File::create(&log).unwrap();
         command.stdout(file.try_clone().unwrap()).stderr(file).process_group(0);
         let child = command.spawn().unwrap();
-        let mut service = Service { child, log, address: String::new() };
-        let sign = if listens { "listening on " } else { " runs jobs" };
-        service.wait_for(sign);
-        if listens {
-            let said = service.said();
-            let address = said.split(sign).nth(1).unwrap().split(',').next().unwrap();
-            address.clone_into(&mut service.address);
-        }
-        service
+        Service { child, log, address: String::new() }
     }
 
     /// The ids of jobs whose program began, or came to its end, in the order in which they did.
@@ -153,6 +182,10 @@ impl Service {
 
     pub(crate) fn pid(&self) -> u32 {
         self.child.id()
+    }
+
+    pub(crate) fn has_ended(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_some()
     }
 
     /// Waits until it has said something.

@@ -5,6 +5,7 @@
     reason = "tests set the scene themselves"
 )]
 
+mod attacks;
 mod calls;
 mod crashes;
 mod fixture;

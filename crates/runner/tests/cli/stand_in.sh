@@ -24,6 +24,8 @@ for step in $act; do
     wait) until [ -e "$AIOPS_HOME/go" ]; do sleep 0.05; done ;;
     nap) sleep 0.2 ;;
     fail) status=failure ;;
+    # Kills its worker, once, before it is done: what the worker leaves behind must go with it.
+    strand) mkdir "$AIOPS_HOME/strand-$id" 2>/dev/null && kill -9 $PPID && sleep 6 ;;
     mutate) status=MUTATION_DETECTED ;;
     orphan) sleep 600 & echo $! >"$AIOPS_HOME/orphan" ;;
     links)
@@ -51,3 +53,7 @@ JSON
 mv "$folder/.artifact" "$folder/artifact.json"
 # After the artifact: what is noted here was really done to its end.
 echo "done $id" >>"$AIOPS_HOME/ran"
+# Kills its worker, once, when it is done: what nobody was told must not be done again.
+case " $act " in
+  *" widow "*) if mkdir "$AIOPS_HOME/widow-$id" 2>/dev/null; then kill -9 $PPID; fi ;;
+esac
