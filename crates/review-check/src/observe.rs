@@ -219,6 +219,16 @@ impl<'a> Observer<'a> {
     }
 }
 
+/// The name and the commit of the protected branch as a remote has it.
+pub(crate) fn remote_branch(
+    host: &Host,
+    call: &Call<'_>,
+    objects: &Objects<'_>,
+) -> Result<(String, Option<ObjectId>), Failure> {
+    let found = protected_branch(host, call, objects)?;
+    Ok((found.name, found.tip))
+}
+
 /// The protected branch as the remote has it: the one that the installed policy names, else the
 /// remote's default branch; the policy there may name another.
 fn protected_branch(

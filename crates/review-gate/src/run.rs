@@ -62,7 +62,7 @@ pub fn review(context: &Context, folder: &Path, args: &RunArgs) -> Result<Review
     let host = &context.host;
     let repository = Repository::discover(folder)?;
     let range = range::resolve(&repository, &args.range)?;
-    let basis = Basis::at(host, repository.git(), range.since)?;
+    let basis = Basis::at(host, &repository, range.since)?;
     let asked_for = Range { since_sha: range.since.to_string(), to_sha: range.to.to_string() };
     let (since, to) = (asked_for.since_sha.as_str(), asked_for.to_sha.as_str());
     if approval::advanced(&repository, range.to)? == Some(range.since) {

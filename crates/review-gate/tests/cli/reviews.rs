@@ -161,6 +161,10 @@ fn a_simulated_verdict_is_refused_everywhere() {
     for (line, env) in [("run --gate --simulate", None), ("run --gate", Some(("CODEX_SKIP", "1")))]
     {
         let desk = Desk::new();
+        let remote = desk.root().join("remote.git").display().to_string();
+        desk.git(&["init", "-q", "--bare", &remote]);
+        desk.git(&["remote", "add", "origin", &remote]);
+        desk.git(&["push", "-q", "origin", "main"]);
         desk.change("src/a.rs", "fn a() {}\n");
         let env: Vec<(&str, &str)> = env.into_iter().collect();
         desk.run_with(line, &env).is(1, &["a simulated verdict opens no gate"]);
