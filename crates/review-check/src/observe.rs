@@ -9,6 +9,7 @@ use ops_core::failure::{Exit, Failure, OrFail};
 use ops_core::host::Host;
 use verdict::in_force::{Fallback, InForce};
 use verdict::objects::{Objects, Peeled};
+use verdict::signers::Signers;
 use verdict::statement::Signed;
 use verdict::store::Store;
 use verdict::trust::{self, Expected};
@@ -189,9 +190,35 @@ impl<'a> Observer<'a> {
             let is_there = bases.iter().any(|base| base.id == to || base.id == tip);
             let is_ancestor = is_there && self.history.is_ancestor(since, to)? == Ancestry::Yes;
             let trust = self.trust(&signed, to, since);
+            // What the branch has already was let in when its signer was trusted.
+            let trust = if is_there { trust } else { self.still_trusted(&signed, since, trust) };
             facts.candidates.push(Candidate { to, since, is_ancestor, trust });
         }
         Ok(())
+    }
+
+    /// The same, if the protected branch still has the signer: otherwise a key that was taken out
+    /// there could let in what starts from before that.
+    fn still_trusted(
+        &self,
+        signed: &Signed,
+        since: ObjectId,
+        trust: Result<String, Vec<String>>,
+    ) -> Result<String, Vec<String>> {
+        let by = trust?;
+        let Some(tip) = self.branch.tip.filter(|tip| *tip != since) else { return Ok(by) };
+        let told = |failure: Failure| vec![failure.to_string()];
+        let name = verdict::in_force::SIGNERS;
+        let bytes =
+            verdict::in_force::file(self.host, self.objects, tip, name, &self.call.fallback)
+                .map_err(told)?;
+        let signers = Signers::read(&bytes);
+        match trust::signer(signed.envelope(), &signers, &[self.host.now()]) {
+            Ok(_) => Ok(by),
+            Err(_) => {
+                Err(vec![format!("signer taken out: {by} may not sign as of {}", self.branch.name)])
+            }
+        }
     }
 
     /// Who vouches for a verdict, by the rules in force where its range starts.

@@ -13,6 +13,9 @@ use ops_core::host::Host;
 use review_bundle::Repository;
 use verdict::in_force::InForce;
 use verdict::objects::Objects;
+use verdict::signers::Signers;
+use verdict::statement::Signed;
+use verdict::trust;
 
 use crate::{approval, basis, range};
 
@@ -26,6 +29,8 @@ pub enum Ground {
     NoRemote,
     /// It has some, and the protected branch there is not known here.
     Unknown {
+        /// The remote, if it is known which.
+        remote: Option<String>,
         /// Why not.
         why: String,
         /// What to do.
@@ -52,15 +57,16 @@ impl Ground {
     pub fn of(host: &Host, repository: &Repository) -> Result<Self, Failure> {
         let git = repository.git();
         let names: Vec<String> = git.remote_names().iter().map(ToString::to_string).collect();
-        let named = git.config_snapshot().string("remote.pushDefault").map(|it| it.to_string());
+        let preferred = git.config_snapshot().string("remote.pushDefault").map(|it| it.to_string());
         let remote = match names.as_slice() {
             [] => return Ok(Self::NoRemote),
             [one] => one.clone(),
-            many => match named.filter(|it| many.contains(it)) {
+            many => match preferred.filter(|it| many.contains(it)) {
                 _ if many.iter().any(|it| it == "origin") => "origin".to_owned(),
-                Some(named) => named,
+                Some(preferred) => preferred,
                 None => {
                     return Ok(Self::Unknown {
+                        remote: None,
                         why: "there are several remotes, and none of them is origin".into(),
                         hint: "git config remote.pushDefault REMOTE".into(),
                     });
@@ -71,9 +77,11 @@ impl Ground {
         Ok(match tip {
             Some(tip) => Self::Branch(Branch { name, tip }),
             None => Self::Unknown {
+                remote: Some(remote.clone()),
                 why: format!("{name} is not known here"),
                 hint: format!(
-                    "git fetch {remote}; a remote that has no commit yet gets the baseline first"
+                    "git fetch {remote}; git remote set-head {remote} --auto, where its branch has \
+                     another name; a remote without a commit gets the baseline first"
                 ),
             },
         })
@@ -145,6 +153,9 @@ impl Branch {
             };
             match approval::judged_alone(host, repository, &range, &signed)? {
                 Err(reasons) => why.extend(reasons.iter().map(ToString::to_string)),
+                Ok(who) if bases != [to] && !self.has_signer(host, repository, &signed)? => {
+                    why.push(format!("{who} may not sign as of {}", self.name));
+                }
                 Ok(who) if self.starts(host, repository, &range, &bases, seen)? => {
                     return Ok(Ok(who));
                 }
@@ -158,6 +169,20 @@ impl Branch {
             why.push(format!("there is no verdict about {to:.12}"));
         }
         Ok(Err(why))
+    }
+
+    /// Whether the branch still has the signer: a key that was taken out there stands in every older
+    /// commit.
+    fn has_signer(
+        &self,
+        host: &Host,
+        repository: &Repository,
+        signed: &Signed,
+    ) -> Result<bool, Failure> {
+        let objects = Objects::of(repository.git());
+        let name = verdict::in_force::SIGNERS;
+        let bytes = verdict::in_force::file(host, &objects, self.tip, name, &basis::fallback())?;
+        Ok(trust::signer(signed.envelope(), &Signers::read(&bytes), &[host.now()]).is_ok())
     }
 
     /// Whether a range starts where the branch and its end part, or where a covered one from there
@@ -203,7 +228,7 @@ pub fn vouch(host: &Host, repository: &Repository, since: ObjectId) -> Result<()
     };
     let branch = match Ground::of(host, repository)? {
         Ground::NoRemote => return Ok(()),
-        Ground::Unknown { why, hint } => return Err(refuse(why).hint(hint)),
+        Ground::Unknown { why, hint, .. } => return Err(refuse(why).hint(hint)),
         Ground::Branch(branch) => branch,
     };
     if branch.covers(host, repository, since)? {

@@ -49,7 +49,10 @@ fn inside(desk: &Desk, folder: &Path, line: &str) -> Told {
 /// Lets the remote have HEAD as a branch, and the verdicts, past every hook.
 fn publish(desk: &Desk, branch: &str) {
     let to = format!("HEAD:refs/heads/{branch}");
-    desk.git(&["push", "-q", "--no-verify", "origin", &to, "refs/notes/aiops-verdicts"]);
+    desk.git(&["push", "-q", "--no-verify", "origin", &to]);
+    if desk.try_git(&["rev-parse", "-q", "--verify", "refs/notes/aiops-verdicts"]).code == 0 {
+        desk.git(&["push", "-q", "--no-verify", "origin", "refs/notes/aiops-verdicts"]);
+    }
 }
 
 #[test]
@@ -69,7 +72,7 @@ fn a_branch_that_brings_its_own_signer_and_baseline_is_not_approved() {
     desk.run("finish").is(0, &["is approved, signed by reviewer-9"]);
     desk.git(&["remote", "add", "origin", &url]);
     publish(&desk, "evil");
-    ci(&desk, "evil").is(1, &["does not cover what is new beyond refs/remotes/origin/main"]);
+    ci(&desk, "evil").is(1, &["reviewer-9 may not sign as of refs/remotes/origin/main"]);
     // And whoever has the remote is told so, too.
     desk.git(&["fetch", "-q", "origin"]);
     desk.git(&["reset", "-q", "--hard", "HEAD^"]);
@@ -165,4 +168,17 @@ fn without_the_protected_branch_of_the_remote_there_is_no_answer() {
     desk.run("finish").is(1, &["several remotes"]);
     desk.git(&["config", "remote.pushDefault", "one"]);
     desk.run("finish").is(0, &["moved the baseline"]);
+}
+
+#[test]
+fn a_signer_that_the_protected_branch_took_out_approves_no_branch_from_before_that() {
+    let desk = shared();
+    let old = desk.head();
+    desk.change("configs/allowed_signers", &signer_line(&signer(2)));
+    publish(&desk, "main");
+    desk.git(&["checkout", "-q", "-b", "topic", &old]);
+    desk.change("src/evil.rs", "fn evil() {}\n");
+    desk.run(&format!("run --gate --since {old}")).is(0, &["APPROVED"]);
+    publish(&desk, "topic");
+    ci(&desk, "topic").is(1, &["reviewer-1 may not sign as of refs/remotes/origin/main"]);
 }
