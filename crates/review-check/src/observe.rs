@@ -1,7 +1,8 @@
 //! Reads the repository: commits, ancestry, verdicts and the rules they are held against. No
 //! judgement of a push here.
 
-use std::collections::BTreeSet;
+use std::cell::RefCell;
+use std::collections::{BTreeSet, HashMap};
 
 use gix::ObjectId;
 use gix::refs::FullName;
@@ -29,6 +30,16 @@ pub(crate) struct Observer<'a> {
     /// The commits of notes that verdicts are read from.
     notes: Vec<ObjectId>,
     branch: Protected,
+    /// What was found of a new commit over an old one: many references often move alike.
+    found: RefCell<HashMap<(Option<ObjectId>, ObjectId), Found>>,
+}
+
+/// What allows a new commit over an old one.
+#[derive(Clone)]
+struct Found {
+    ground: Ground,
+    candidates: Vec<Candidate>,
+    unreadable: Vec<String>,
 }
 
 /// The protected branch as the remote has it, and the policy there.
@@ -53,7 +64,8 @@ impl<'a> Observer<'a> {
         }
         let history = History::of(objects);
         let branch = protected_branch(host, call, objects)?;
-        Ok(Self { host, call, objects, history, notes, branch })
+        let found = RefCell::default();
+        Ok(Self { host, call, objects, history, notes, branch, found })
     }
 
     /// Everything that is so about one update.
@@ -73,10 +85,18 @@ impl<'a> Observer<'a> {
             return Ok(facts);
         }
         let Some(Peeled::Commit(tip)) = facts.local else { return Ok(facts) };
-        facts.ground = match facts.remote {
-            Some(Peeled::Commit(old)) => self.since_update(old, tip)?,
-            None => self.since_branch(tip)?,
+        let old = match facts.remote {
+            Some(Peeled::Commit(old)) => Some(old),
+            None => None,
             Some(_) => return Ok(facts),
+        };
+        let known = self.found.borrow().get(&(old, tip)).cloned();
+        if let Some(Found { ground, candidates, unreadable }) = known {
+            return Ok(Facts { ground, candidates, unreadable, ..facts });
+        }
+        facts.ground = match old {
+            Some(old) => self.since_update(old, tip)?,
+            None => self.since_branch(tip)?,
         };
         if let Ground::From(bases) = &facts.ground {
             let bases = bases.clone();
@@ -85,6 +105,8 @@ impl<'a> Observer<'a> {
                 self.candidates(to, tip, &bases, &mut facts)?;
             }
         }
+        let Facts { ground, candidates, unreadable, .. } = facts.clone();
+        self.found.borrow_mut().insert((old, tip), Found { ground, candidates, unreadable });
         Ok(facts)
     }
 
