@@ -223,6 +223,9 @@ fn finish_refuses_a_dirty_index_and_runs_no_hook() {
     desk.run("finish").is(1, &["changes are staged"]);
     let reset = desk.bare("git").args(["-c", "core.hooksPath=/dev/null", "reset", "-q"]).status();
     assert!(reset.unwrap().success());
+    desk.put(".git/index.lock", "");
+    desk.run("finish").is(1, &["git cannot read the index", "index.lock"]);
+    fs::remove_file(desk.path(".git/index.lock")).unwrap();
     desk.put("docs/LAST_REVIEWED_SHA.txt", "mine\n");
     desk.run("finish").is(1, &["changes that are in no commit"]);
     let back = desk

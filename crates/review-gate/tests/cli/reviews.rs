@@ -221,3 +221,18 @@ fn a_second_opinion_can_only_add_blockers_and_its_failure_is_a_no() {
     assert_ne!(said.code, 0, "{said:?}");
     desk.run("show").is(1, &["there is no verdict"]);
 }
+
+#[test]
+fn what_finish_wrote_is_no_finding_of_the_next_review_and_another_baseline_is_one() {
+    let desk = Desk::new();
+    desk.change("src/a.rs", "fn a() {}\n");
+    desk.run("run --gate").is(0, &[]);
+    desk.run("finish").is(0, &[]);
+    let first = desk.change("src/b.rs", "fn b() {}\n");
+    let (_, verdict) = desk.verdict("run");
+    assert_eq!(verdict["non_blocking"], json!([]), "{verdict}");
+    let since = verdict["range"]["since_sha"].as_str().unwrap().to_owned();
+    desk.change("docs/LAST_REVIEWED_SHA.txt", &format!("{first}\n"));
+    let (_, verdict) = desk.verdict(&format!("run --since {since}"));
+    assert_eq!(verdict["non_blocking"][0]["source"]["rule"], "path.baseline", "{verdict}");
+}
