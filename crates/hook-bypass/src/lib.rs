@@ -9,9 +9,11 @@ use regex::bytes::Regex;
 
 static WAYS: LazyLock<Option<Regex>> = LazyLock::new(|| {
     let ways = [
-        r"--no-verify\b",
+        // Git takes the beginnings of options as well.
+        r"--no-veri(?:f|fy)?\b",
         r"\bcommit\b.*[\s'\x22]-[a-zA-Z]*n[a-zA-Z]*(?:[\s'\x22]|$)",
-        r"\bpush\b.*[\s'\x22]--(?:force|mirror)",
+        r"\bpush\b.*[\s'\x22]--(?:force|mi)",
+        r"\bsend-pack\b",
         r"\bpush\b.*[\s'\x22]-[a-zA-Z]*f[a-zA-Z]*(?:[\s'\x22]|$)",
         r"\bpush\b.*[\s'\x22]\+[A-Za-z0-9$]",
         r"(?i)-c[\s'\x22,]+core\.hooksPath=",
@@ -63,6 +65,9 @@ mod tests {
             ("git commit -nm x", true),
             ("git push --force-with-lease origin main", true),
             ("git push --mirror", true),
+            ("git push --mirr origin", true),
+            ("git push --no-veri", true),
+            ("git send-pack origin main", true),
             ("git push -uf origin main", true),
             ("git push origin +main", true),
             ("[\"git\", \"push\", \"--force\"]", true),

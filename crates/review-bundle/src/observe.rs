@@ -77,6 +77,9 @@ impl Repository {
         let doing = || format!("resolve {name:?} to a commit");
         let hint = "the object may be missing: a shallow clone lacks old commits, `git fetch \
                     --unshallow` gets them";
+        if self.git.head().is_ok_and(|head| head.is_unborn()) && name.starts_with("HEAD") {
+            return Err(Failure::new(Exit::Unavailable, doing()).because("there is no commit yet"));
+        }
         let id = self.git.rev_parse_single(BStr::new(name)).or_fail(Exit::Unavailable, doing());
         let object = id.and_then(|id| id.object().or_fail(Exit::Unavailable, doing()));
         let commit =

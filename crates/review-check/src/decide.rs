@@ -130,8 +130,9 @@ fn bases(facts: &Facts, mode: Mode) -> Result<&[Base], No> {
             format!("no {name}"),
             match mode {
                 Mode::PrePush => {
-                    "git fetch REMOTE, and push to that remote by its name; an empty remote gets \
-                     its first commit, the reviewed baseline, on the server itself"
+                    "git fetch REMOTE, and push to that remote by its name; git remote set-head \
+                     REMOTE --auto, where its branch has another name; an empty remote gets its \
+                     first commit, the reviewed baseline, on the server itself"
                 }
                 Mode::PreReceive => {
                     "an operator puts the reviewed baseline there on the server itself: \

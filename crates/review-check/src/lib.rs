@@ -13,6 +13,7 @@ mod report;
 
 use std::path::Path;
 
+use gix::ObjectId;
 use ops_core::failure::{Exit, Failure};
 use ops_core::host::Host;
 use verdict::in_force::Fallback;
@@ -79,6 +80,22 @@ pub fn check(host: &Host, call: &Call<'_>) -> Result<CheckReport, Failure> {
         report.refusals.extend(refusal);
     }
     Ok(report)
+}
+
+/// The protected branch as a remote of this repository has it, as far as is known here: its name
+/// (`refs/remotes/origin/main`), and the commit it is at, if it is known.
+///
+/// # Errors
+/// 69 when the repository cannot be read, 78 when the installed policy is wrong.
+pub fn remote_branch(
+    host: &Host,
+    git: &gix::Repository,
+    remote: &str,
+    fallback: Fallback<'_>,
+) -> Result<(String, Option<ObjectId>), Failure> {
+    let (mode, cwd, remote) = (Mode::PrePush, git.git_dir(), Some(remote));
+    let call = Call { mode, cwd, lines: b"", remote, fallback };
+    observe::remote_branch(host, &call, &Objects::of(git))
 }
 
 /// The repository that git runs the hook in. In a linked work tree, in a bare one and in one that

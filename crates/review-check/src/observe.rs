@@ -1,7 +1,8 @@
 //! Reads the repository: commits, ancestry, verdicts and the rules they are held against. No
 //! judgement of a push here.
 
-use std::collections::BTreeSet;
+use std::cell::RefCell;
+use std::collections::{BTreeSet, HashMap};
 
 use gix::ObjectId;
 use gix::refs::FullName;
@@ -9,6 +10,7 @@ use ops_core::failure::{Exit, Failure, OrFail};
 use ops_core::host::Host;
 use verdict::in_force::{Fallback, InForce};
 use verdict::objects::{Objects, Peeled};
+use verdict::signers::Signers;
 use verdict::statement::Signed;
 use verdict::store::Store;
 use verdict::trust::{self, Expected};
@@ -28,6 +30,16 @@ pub(crate) struct Observer<'a> {
     /// The commits of notes that verdicts are read from.
     notes: Vec<ObjectId>,
     branch: Protected,
+    /// What was found of a new commit over an old one: many references often move alike.
+    found: RefCell<HashMap<(Option<ObjectId>, ObjectId), Found>>,
+}
+
+/// What allows a new commit over an old one.
+#[derive(Clone)]
+struct Found {
+    ground: Ground,
+    candidates: Vec<Candidate>,
+    unreadable: Vec<String>,
 }
 
 /// The protected branch as the remote has it, and the policy there.
@@ -52,7 +64,8 @@ impl<'a> Observer<'a> {
         }
         let history = History::of(objects);
         let branch = protected_branch(host, call, objects)?;
-        Ok(Self { host, call, objects, history, notes, branch })
+        let found = RefCell::default();
+        Ok(Self { host, call, objects, history, notes, branch, found })
     }
 
     /// Everything that is so about one update.
@@ -72,10 +85,18 @@ impl<'a> Observer<'a> {
             return Ok(facts);
         }
         let Some(Peeled::Commit(tip)) = facts.local else { return Ok(facts) };
-        facts.ground = match facts.remote {
-            Some(Peeled::Commit(old)) => self.since_update(old, tip)?,
-            None => self.since_branch(tip)?,
+        let old = match facts.remote {
+            Some(Peeled::Commit(old)) => Some(old),
+            None => None,
             Some(_) => return Ok(facts),
+        };
+        let known = self.found.borrow().get(&(old, tip)).cloned();
+        if let Some(Found { ground, candidates, unreadable }) = known {
+            return Ok(Facts { ground, candidates, unreadable, ..facts });
+        }
+        facts.ground = match old {
+            Some(old) => self.since_update(old, tip)?,
+            None => self.since_branch(tip)?,
         };
         if let Ground::From(bases) = &facts.ground {
             let bases = bases.clone();
@@ -84,6 +105,8 @@ impl<'a> Observer<'a> {
                 self.candidates(to, tip, &bases, &mut facts)?;
             }
         }
+        let Facts { ground, candidates, unreadable, .. } = facts.clone();
+        self.found.borrow_mut().insert((old, tip), Found { ground, candidates, unreadable });
         Ok(facts)
     }
 
@@ -189,9 +212,35 @@ impl<'a> Observer<'a> {
             let is_there = bases.iter().any(|base| base.id == to || base.id == tip);
             let is_ancestor = is_there && self.history.is_ancestor(since, to)? == Ancestry::Yes;
             let trust = self.trust(&signed, to, since);
+            // What the branch has already was let in when its signer was trusted.
+            let trust = if is_there { trust } else { self.still_trusted(&signed, since, trust) };
             facts.candidates.push(Candidate { to, since, is_ancestor, trust });
         }
         Ok(())
+    }
+
+    /// The same, if the protected branch still has the signer: otherwise a key that was taken out
+    /// there could let in what starts from before that.
+    fn still_trusted(
+        &self,
+        signed: &Signed,
+        since: ObjectId,
+        trust: Result<String, Vec<String>>,
+    ) -> Result<String, Vec<String>> {
+        let by = trust?;
+        let Some(tip) = self.branch.tip.filter(|tip| *tip != since) else { return Ok(by) };
+        let told = |failure: Failure| vec![failure.to_string()];
+        let name = verdict::in_force::SIGNERS;
+        let bytes =
+            verdict::in_force::file(self.host, self.objects, tip, name, &self.call.fallback)
+                .map_err(told)?;
+        let signers = Signers::read(&bytes);
+        match trust::signer(signed.envelope(), &signers, &[self.host.now()]) {
+            Ok(_) => Ok(by),
+            Err(_) => {
+                Err(vec![format!("signer taken out: {by} may not sign as of {}", self.branch.name)])
+            }
+        }
     }
 
     /// Who vouches for a verdict, by the rules in force where its range starts.
@@ -217,6 +266,16 @@ impl<'a> Observer<'a> {
         trust::judge(signed, &expected)
             .map_err(|reasons| reasons.iter().map(ToString::to_string).collect())
     }
+}
+
+/// The name and the commit of the protected branch as a remote has it.
+pub(crate) fn remote_branch(
+    host: &Host,
+    call: &Call<'_>,
+    objects: &Objects<'_>,
+) -> Result<(String, Option<ObjectId>), Failure> {
+    let found = protected_branch(host, call, objects)?;
+    Ok((found.name, found.tip))
 }
 
 /// The protected branch as the remote has it: the one that the installed policy names, else the

@@ -50,6 +50,29 @@ fn each_reason_against_a_signed_verdict_is_named() {
     }
 }
 
+/// A key that was taken out of main still stands in `allowed_signers` of every older commit.
+#[test]
+fn a_signer_that_the_protected_branch_took_out_lets_nothing_new_in_from_before_that() {
+    let repo = Repo::new();
+    let old = repo.base.clone();
+    let tagged = repo.commit(&[("a.txt", "2\n")]);
+    repo.approve(&old, &tagged);
+    let line = signer("other@example", "namespaces=\"aiops-verdict\"", 2);
+    let main = repo.commit(&[("configs/allowed_signers", &line)]);
+    repo.git(&["update-ref", MAIN, &main]);
+    repo.git(&["checkout", "-q", "--detach", &old]);
+    let evil = repo.commit(&[("evil.txt", "evil\n")]);
+    repo.approve(&old, &evil);
+    for name in ["refs/heads/topic", "refs/tags/v1"] {
+        let report = repo.push(&[("x", &evil, name, &repo.zero())]);
+        refused(&report, &["signer taken out: reviewer@example", MAIN]);
+    }
+    // Also onto a branch that had left main before.
+    refused(&repo.push(&[("x", &evil, "refs/heads/topic", &old)]), &["signer taken out"]);
+    // What main has already is named as before.
+    allowed(&repo.push(&[("x", &tagged, "refs/tags/v0", &repo.zero())]));
+}
+
 #[test]
 fn unsigned_forged_edited_and_re_ranged_verdicts_are_refused() {
     let (repo, to) = changed();

@@ -2,7 +2,7 @@
 //! directory and in the notes, held against what was in force where the range starts.
 
 use gix::ObjectId;
-use ops_core::failure::Failure;
+use ops_core::failure::{Exit, Failure};
 use ops_core::host::Host;
 use review_bundle::{Range, Repository};
 use verdict::in_force::InForce;
@@ -13,7 +13,7 @@ use verdict::store::Store;
 use verdict::trust::{Distrust, Expected, judge};
 
 use crate::args::RangeArgs;
-use crate::{basis, range};
+use crate::{basis, ground, range};
 
 /// Every verdict that is kept about a commit: read, but not yet believed.
 ///
@@ -34,11 +34,34 @@ pub fn kept(host: &Host, repository: &Repository, to: ObjectId) -> Result<Vec<Si
     Ok(read)
 }
 
-/// Who vouches for a verdict about a range, or why it does not count.
+/// Who vouches for a verdict about a range, or why it does not count; that somebody vouches for the
+/// rules at the start of its range is part of it.
 ///
 /// # Errors
 /// Exit 69 when the rules in force cannot be read, 78 when they are invalid.
 pub fn judged(
+    host: &Host,
+    repository: &Repository,
+    range: &Range,
+    signed: &Signed,
+) -> Result<Result<String, Vec<String>>, Failure> {
+    let mut why = match judged_alone(host, repository, range, signed)? {
+        Ok(who) => match ground::vouch(host, repository, range.since) {
+            Ok(()) => return Ok(Ok(who)),
+            Err(failure) if failure.exit == Exit::No => vec![failure.to_string()],
+            Err(failure) => return Err(failure),
+        },
+        Err(reasons) => reasons.iter().map(ToString::to_string).collect::<Vec<_>>(),
+    };
+    why.dedup();
+    Ok(Err(why))
+}
+
+/// The same by the rules at the start of its range, whoever wrote them.
+///
+/// # Errors
+/// As [`judged`].
+pub fn judged_alone(
     host: &Host,
     repository: &Repository,
     range: &Range,
@@ -74,7 +97,7 @@ pub fn of(
     for signed in kept(host, repository, to)? {
         match judged(host, repository, &range, &signed)? {
             Ok(who) => return Ok(Ok((signed, who))),
-            Err(reasons) => why.extend(reasons.iter().map(ToString::to_string)),
+            Err(reasons) => why.extend(reasons),
         }
     }
     if why.is_empty() {

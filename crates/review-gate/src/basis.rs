@@ -8,6 +8,7 @@ use llm::{Choice, Provider, Purpose, Setup};
 use ops_core::config::Settings as _;
 use ops_core::failure::{Exit, Failure};
 use ops_core::host::Host;
+use review_bundle::Repository;
 use verdict::Policy;
 use verdict::in_force::{self, Fallback, InForce, RuleDigests};
 use verdict::objects::Objects;
@@ -49,8 +50,11 @@ impl Basis {
     /// Reads what is in force for a range that starts at a commit.
     ///
     /// # Errors
-    /// Exit 69 when the commit cannot be read, 78 with every violation of a file.
-    pub fn at(host: &Host, git: &gix::Repository, since: ObjectId) -> Result<Self, Failure> {
+    /// Exit 69 when the commit cannot be read, 78 with every violation of a file, 1 when nobody
+    /// vouches for the files there.
+    pub fn at(host: &Host, repository: &Repository, since: ObjectId) -> Result<Self, Failure> {
+        crate::ground::vouch(host, repository, since)?;
+        let git = repository.git();
         let in_force = InForce::at(host, &Objects::of(git), since, &fallback())?;
         let named = |name: &str| format!("configs/{name} as of {since:.12}");
         let setup = Setup::from_bytes(

@@ -87,7 +87,7 @@ pub fn bundle(
     let host = &context.host;
     let repository = Repository::discover(folder)?;
     let range = range::resolve(&repository, &args.range)?;
-    let basis = Basis::at(host, repository.git(), range.since)?;
+    let basis = Basis::at(host, &repository, range.since)?;
     let own = look::limits(&basis, host)?;
     let limits = Limits {
         max_bytes: args.max_bytes.unwrap_or(own.max_bytes),

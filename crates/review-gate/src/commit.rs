@@ -90,7 +90,13 @@ impl<'a> Checkout<'a> {
         let staged = self.git.run(&self.git.quiet(["write-tree"]))?;
         let tree = self.parsed(&format!("{head}^{{tree}}"))?.unwrap_or_default();
         if !staged.success() {
-            return Ok(Some("the index holds a merge that is not resolved".to_owned()));
+            let why = crate::git::why(&staged);
+            let is_merge = why.contains("unmerged") || why.contains("error building trees");
+            return Ok(Some(if is_merge {
+                "the index holds a merge that is not resolved".to_owned()
+            } else {
+                format!("git cannot read the index: {why}")
+            }));
         }
         if String::from_utf8_lossy(&staged.stdout).trim() != tree {
             return Ok(Some("changes are staged: commit or unstage them first".to_owned()));

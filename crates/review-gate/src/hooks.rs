@@ -4,10 +4,12 @@ use std::path::{Path, PathBuf};
 
 use ops_core::failure::{Exit, Failure, OrFail};
 use ops_core::host::{Host, Kind};
+use review_bundle::Repository;
 
 use crate::commit::Checkout;
 use crate::documents::Outcome;
 use crate::git::{Git, why};
+use crate::ground::Ground;
 
 /// The folder of hooks in a work tree.
 pub const FOLDER: &str = ".githooks";
@@ -128,7 +130,26 @@ pub fn install(host: &Host, folder: &Path) -> Result<Outcome, Failure> {
             )));
         }
     }
+    let outcome = measure(&checkout, outcome)?;
     prove(&checkout, outcome)
+}
+
+/// Has the remote tell which branch is its own, where that is not known here: a clone knows, a
+/// repository that got its remote later does not.
+fn measure(checkout: &Checkout<'_>, outcome: Outcome) -> Result<Outcome, Failure> {
+    let look = || Ground::of(checkout.host, &Repository::discover(&checkout.top)?);
+    let Ground::Unknown { remote: Some(remote), .. } = look()? else { return Ok(outcome) };
+    let ask = ["remote", "set-head", remote.as_str(), "--auto"];
+    checkout.git.run(&checkout.git.quiet(ask))?;
+    Ok(match look()? {
+        Ground::Branch(branch) => {
+            outcome.did(format!("asked {remote}: changes are measured against {}", branch.name))
+        }
+        Ground::Unknown { why, hint, .. } => {
+            outcome.then(format!("before the first review: {hint} ({why})"))
+        }
+        Ground::NoRemote => outcome,
+    })
 }
 
 /// Pushes (dry) to a scratch repository, where our hook must say no to a name that only we know.

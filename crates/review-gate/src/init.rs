@@ -55,7 +55,8 @@ pub fn init(context: &Context, args: &InitArgs, folder: &Path) -> Result<Outcome
     let text =
         |path: &str, text: &str| File { path: path.into(), executable: false, bytes: text.into() };
     let mut files = vec![text(BASELINE, &format!("{baseline}\n"))];
-    for (path, content) in [(SIGNERS, signers.as_str()), (POLICY, verdict::Policy::SHIPPED)] {
+    let policy = policy(&checkout)?;
+    for (path, content) in [(SIGNERS, signers.as_str()), (POLICY, policy.as_str())] {
         if checkout.file_at(&head, path)?.is_none() {
             files.push(text(path, content));
         }
@@ -75,6 +76,43 @@ pub fn init(context: &Context, args: &InitArgs, folder: &Path) -> Result<Outcome
     outcome.next.insert(0, format!("look at it: git show {commit}"));
     outcome.commit = Some(commit);
     Ok(outcome.then("git push, then review-gate install-hooks"))
+}
+
+/// The policy as shipped, for the branch that is this repository's own: the remote's default branch
+/// as far as it is known here, else `main` where there is one, else the one that is checked out.
+fn policy(checkout: &Checkout<'_>) -> Result<String, Failure> {
+    let shipped = verdict::Policy::SHIPPED;
+    let mut name = led_to(checkout, "refs/remotes/origin/HEAD", "refs/remotes/origin/")?;
+    for main in ["refs/remotes/origin/main", "refs/heads/main"] {
+        if name.is_none() && checkout.commit(main)?.is_some() {
+            name = Some("main".to_owned());
+        }
+    }
+    let name = match name {
+        Some(name) => name,
+        None => led_to(checkout, "HEAD", "refs/heads/")?.unwrap_or_else(|| "main".to_owned()),
+    };
+    if name == "main" {
+        return Ok(shipped.to_owned());
+    }
+    let line = format!("protectedBranch: {}", serde_json::json!(name));
+    let text = shipped.replacen("protectedBranch: main", &line, 1);
+    let read = verdict::Policy::read(text.as_bytes());
+    let doing = || format!("write {POLICY} for the branch {name}");
+    let is_so = read.or_fail(Exit::Internal, doing())?.protected_branch == name;
+    is_so.then_some(text).ok_or_else(|| Failure::new(Exit::Internal, doing()))
+}
+
+/// The branch that a symbolic reference leads to, without what its name begins with.
+fn led_to(
+    checkout: &Checkout<'_>,
+    reference: &str,
+    prefix: &str,
+) -> Result<Option<String>, Failure> {
+    let ask = ["symbolic-ref", "--quiet", reference];
+    let done = checkout.git.run(&checkout.git.quiet(ask))?;
+    let said = String::from_utf8_lossy(&done.stdout).trim().to_owned();
+    Ok(said.strip_prefix(prefix).filter(|_| done.success()).map(ToOwned::to_owned))
 }
 
 fn message(baseline: &str, files: &[File]) -> String {

@@ -14,6 +14,7 @@ pub mod commit;
 pub mod documents;
 pub mod finish;
 pub mod git;
+pub mod ground;
 pub mod hooks;
 pub mod init;
 pub mod prompt;

@@ -51,6 +51,8 @@ pub struct Kept {
     pub folder: PathBuf,
     /// Whether a BLOCKED ends with 1.
     pub gate: bool,
+    /// Why an approval counts for nobody; empty where it does, and for everything else.
+    pub distrust: Vec<String>,
 }
 
 /// Reviews a range.
@@ -62,7 +64,7 @@ pub fn review(context: &Context, folder: &Path, args: &RunArgs) -> Result<Review
     let host = &context.host;
     let repository = Repository::discover(folder)?;
     let range = range::resolve(&repository, &args.range)?;
-    let basis = Basis::at(host, repository.git(), range.since)?;
+    let basis = Basis::at(host, &repository, range.since)?;
     let asked_for = Range { since_sha: range.since.to_string(), to_sha: range.to.to_string() };
     let (since, to) = (asked_for.since_sha.as_str(), asked_for.to_sha.as_str());
     if approval::advanced(&repository, range.to)? == Some(range.since) {
@@ -77,6 +79,10 @@ pub fn review(context: &Context, folder: &Path, args: &RunArgs) -> Result<Review
     }
     let simulated = args.simulate || host.env("CODEX_SKIP").is_some_and(|it| it == "1");
     let key = if simulated { signing::find(context)? } else { Some(signing::need(context)?) };
+    let signers = basis.in_force.signers();
+    if key.as_ref().is_some_and(|it| signers.of_key(it.public_key().key_data()).next().is_none()) {
+        context.say("the signing key is not in configs/allowed_signers as of the range's start: the verdict will count for nobody");
+    }
     let store = Store::of(repository.git());
     let waivers = waivers(host, &store, &basis, to)?;
     let home = keep::folder(context)?;
@@ -106,7 +112,31 @@ pub fn review(context: &Context, folder: &Path, args: &RunArgs) -> Result<Review
         context.note_cost(asked.cost_usd);
     }
     let verdict = keep::keep(&review, &store, key.as_ref(), verdict, cached)?;
-    Ok(Reviewed::Verdict(Box::new(Kept { verdict, cached, folder: home, gate: args.gate })))
+    let distrust = distrust(host, &repository, &range, &verdict)?;
+    let gate = args.gate;
+    Ok(Reviewed::Verdict(Box::new(Kept { verdict, cached, folder: home, gate, distrust })))
+}
+
+/// Why a kept approval counts for nobody, as every gate will find.
+fn distrust(
+    host: &Host,
+    repository: &Repository,
+    range: &review_bundle::Range,
+    verdict: &Verdict,
+) -> Result<Vec<String>, Failure> {
+    if verdict.verdict != Decision::Approved || verdict.meta.simulated {
+        return Ok(vec![]);
+    }
+    let mut why = Vec::new();
+    for signed in approval::kept(host, repository, range.to)? {
+        if signed.range() == &verdict.range {
+            match approval::judged(host, repository, range, &signed)? {
+                Ok(_) => return Ok(vec![]),
+                Err(reasons) => why.extend(reasons),
+            }
+        }
+    }
+    Ok(why)
 }
 
 /// What every step of a review works with.
@@ -186,7 +216,9 @@ impl Report for Reviewed {
             Self::Nothing(outcome) => outcome.exit(),
             Self::Verdict(kept) => {
                 let verdict = &kept.verdict;
-                let is_yes = verdict.verdict == Decision::Approved && !verdict.meta.simulated;
+                let is_yes = verdict.verdict == Decision::Approved
+                    && !verdict.meta.simulated
+                    && kept.distrust.is_empty();
                 if kept.gate && !is_yes { Exit::No } else { Exit::Ok }
             }
         }
@@ -199,7 +231,13 @@ impl Report for Reviewed {
                 render::write(&kept.verdict, Format::Text, &|_, _| None, out)?;
                 let how = if kept.cached { "answered by an earlier review; " } else { "" };
                 writeln!(out, "{how}files: {}", kept.folder.display())?;
+                for why in &kept.distrust {
+                    writeln!(out, "NO: it does not count: {}", render::plain(why))?;
+                }
                 let next = match kept.verdict.verdict {
+                    Decision::Approved if !kept.distrust.is_empty() => {
+                        "sign with a key that configs/allowed_signers had at the range's start"
+                    }
                     _ if kept.verdict.meta.simulated => "none: a simulated verdict opens no gate",
                     Decision::Approved => "review-gate finish, then git push",
                     Decision::Blocked => "mend the blockers, commit, review-gate run",

@@ -60,7 +60,6 @@ pub fn show(
     };
     let range = repository.range(&signed.range().since_sha, &signed.range().to_sha)?;
     let standing = approval::judged(host, &repository, &range, &signed)?;
-    let standing = standing.map_err(|why| why.iter().map(ToString::to_string).collect());
     let mut exported = Vec::new();
     if let Some(folder) = &args.export {
         let in_force =

@@ -3,7 +3,7 @@
 use ops_core::cli::Context;
 use ops_core::failure::{Exit, Failure};
 use secrets::{Registry, Resolver, Secret};
-use ssh_key::PrivateKey;
+use ssh_key::{Algorithm, PrivateKey};
 
 /// The secret's name in configs/keys.yaml.
 pub const NAME: &str = "verdict_signing_key";
@@ -38,13 +38,18 @@ pub fn find(context: &Context) -> Result<Option<PrivateKey>, Failure> {
     // The library's error could quote the key: its text stays here.
     let key = PrivateKey::from_openssh(secret.expose()).map_err(|_| {
         Failure::new(Exit::NotPermitted, doing())
-            .because("it is no OpenSSH private key")
+            .because("it is no OpenSSH private key of the kind ssh-ed25519")
             .hint(format!("key set {NAME} stores one; key generate {NAME} makes one"))
     })?;
     if key.is_encrypted() {
         return Err(Failure::new(Exit::NotPermitted, doing())
             .because("it has a passphrase, and nothing here prompts")
             .hint("store a key without a passphrase of its own"));
+    }
+    if key.algorithm() != Algorithm::Ed25519 {
+        return Err(Failure::new(Exit::NotPermitted, doing())
+            .because(format!("it is {}, and verdicts are signed with ssh-ed25519", key.algorithm()))
+            .hint(format!("key generate {NAME} makes one")));
     }
     Ok(Some(key))
 }
@@ -56,6 +61,6 @@ pub fn find(context: &Context) -> Result<Option<PrivateKey>, Failure> {
 pub fn need(context: &Context) -> Result<PrivateKey, Failure> {
     find(context)?.ok_or_else(|| {
         Failure::new(Exit::NotPermitted, format!("sign: the secret {NAME} is nowhere"))
-            .hint(format!("key set {NAME} stores one (it reads standard input)"))
+            .hint(format!("key generate {NAME} makes one, key set {NAME} stores one"))
     })
 }

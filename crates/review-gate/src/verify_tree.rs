@@ -11,6 +11,7 @@ use review_bundle::Repository;
 
 use crate::commit::Checkout;
 use crate::documents::Outcome;
+use crate::ground::Ground;
 use crate::{approval, hooks};
 
 /// Folders in which nothing may go round the hooks.
@@ -53,18 +54,30 @@ pub fn look(context: &Context, folder: &Path) -> Result<Outcome, Failure> {
     Ok(outcome)
 }
 
-/// Demands that HEAD, or what it advances the baseline to, is approved.
+/// Demands that everything which HEAD, or what it advances the baseline to, has beyond the remote's
+/// protected branch is approved. The baseline is not asked: HEAD's authors wrote it.
 fn verdict(context: &Context, folder: &Path, outcome: Outcome) -> Result<Outcome, Failure> {
+    let host = &context.host;
     let repository = Repository::discover(folder)?;
     let head = repository.commit("HEAD")?;
-    let to = approval::advanced(&repository, head)?.unwrap_or(head);
-    Ok(match approval::of(&context.host, &repository, to)? {
-        Ok((_, who)) => outcome.did(format!("{to} is approved, signed by {who}")),
-        Err(reasons) => {
-            let told = reasons.into_iter().fold(outcome, Outcome::but);
-            told.then("review-gate run --gate, or fetch refs/notes/aiops-verdicts")
+    let branch = match Ground::of(host, &repository)? {
+        Ground::Branch(branch) => branch,
+        Ground::Unknown { why, hint, .. } => return Ok(outcome.but(why).then(hint)),
+        Ground::NoRemote => {
+            let why = "there is no remote, so nothing to hold HEAD against";
+            return Ok(outcome.but(why).then("git remote add origin URL, git fetch origin"));
         }
-    })
+    };
+    let mut told = Vec::new();
+    let below = approval::advanced(&repository, head)?;
+    for to in below.into_iter().chain([head]) {
+        match branch.approved(host, &repository, to)? {
+            Ok(who) => return Ok(outcome.did(format!("{to} is approved, signed by {who}"))),
+            Err(reasons) => told.extend(reasons),
+        }
+    }
+    let told = told.into_iter().fold(outcome, Outcome::but);
+    Ok(told.then("review-gate run --gate, or fetch refs/notes/aiops-verdicts"))
 }
 
 /// Every file of the guarded folders, as HEAD has it and as the work tree has it where they differ.

@@ -45,9 +45,21 @@ pub(crate) fn place(path: &Path) -> Place {
 }
 
 /// Returns whether a line is a comment in whatever language: what follows `//` or `#` is run by
-/// none, also not by a shell to which the line is fed. `#!` and attributes are none.
+/// none, also not by a shell to which the line is fed. `#!`, attributes, what C's preprocessor takes,
+/// and a path that begins with two slashes are none.
 pub(crate) fn is_comment(line: &[u8]) -> bool {
     let line = line.trim_ascii_start();
-    line.starts_with(b"//")
-        || (line.starts_with(b"#") && !line.starts_with(b"#!") && !line.starts_with(b"#["))
+    if let Some(rest) = line.strip_prefix(b"//") {
+        let first = rest.split(u8::is_ascii_whitespace).next().unwrap_or_default();
+        let is_path = first.first().is_some_and(u8::is_ascii_alphanumeric) && first.contains(&b'/');
+        return !is_path;
+    }
+    let Some(rest) = line.strip_prefix(b"#") else { return false };
+    let word = rest.trim_ascii_start();
+    !rest.starts_with(b"!")
+        && !rest.starts_with(b"[")
+        && !DIRECTIVES.iter().any(|it| word.starts_with(it))
 }
+
+/// What C's preprocessor takes that can hold a program's text.
+const DIRECTIVES: &[&[u8]] = &[b"define", b"include", b"pragma", b"import"];

@@ -116,7 +116,7 @@ pub(crate) const ROWS: &[Row] = &[
         "opens a port to the whole Internet",
         "use tailscale serve",
     ),
-    row("bypass.no-verify", BYPASS, r"--no-verify\b", "goes around git's hooks", BY_REVIEW),
+    row("bypass.no-verify", BYPASS, r"--no-veri(f|fy)?\b", "goes around git's hooks", BY_REVIEW),
     row(
         "bypass.commit-n",
         BYPASS,

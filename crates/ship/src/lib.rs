@@ -83,7 +83,7 @@ impl<'a> Ship<'a> {
             None => false,
         };
         let range = range::resolve(&repository, &RangeArgs { since: None, to: "HEAD".into() })?;
-        let basis = Basis::at(host, repository.git(), range.since)?;
+        let basis = Basis::at(host, &repository, range.since)?;
         let compiled_in = [(Settings::FILE, Settings::SHIPPED)];
         let objects = Objects::of(repository.git());
         let fallback = Fallback::production(&compiled_in);

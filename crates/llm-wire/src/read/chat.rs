@@ -13,11 +13,14 @@ pub(super) fn read(api: Api, document: &Value) -> Said {
             [choice] => one(choice),
             _ => Said::wrong(Why::ManyAnswers, "there is more than one choice in it"),
         },
-        _ if !is_nothing(document.get("error")) => {
-            Said::wrong(Why::Failed, "an error with status 200")
+        _ if is_nothing(document.get("error")) => {
+            Said::wrong(Why::NoAnswer, "there are no choices in it")
         }
-        _ => Said::wrong(Why::NoAnswer, "there are no choices in it"),
+        _ => Said::default(),
     };
+    if !is_nothing(document.get("error")) {
+        said.blame(Why::Failed, "an error with status 200");
+    }
     said.usage = document.get("usage").and_then(|usage| used(api, usage));
     said
 }

@@ -314,6 +314,7 @@ fn chat_answers_that_are_none_are_told_apart() {
         (vec![("/choices", json!(null))], Why::NoAnswer),
         (vec![("/choices", json!({}))], Why::NoAnswer),
         (vec![("/choices", json!(null)), ("/error", json!({"code": "x"}))], Why::Failed),
+        (vec![("/error", json!({"code": "x"}))], Why::Failed),
         (vec![("/choices", json!([{}, {}]))], Why::ManyAnswers),
         (vec![("/choices/0", json!("x"))], Why::Shape),
         (vec![("/choices/0/message", json!(null))], Why::Shape),

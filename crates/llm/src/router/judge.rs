@@ -43,6 +43,12 @@ impl Router<'_> {
                 name: Some(name),
             })
         };
+        if asking.question.purpose == Purpose::Review && !is_possible(target, &reply) {
+            let told = "it says that more tokens were used than the model can take or give";
+            let mut trouble = spoilt("impossible_usage", told, &reply);
+            trouble.fault.usage = None;
+            return Err(trouble);
+        }
         if asking.question.purpose == Purpose::Review && !self.may_answer(target, &reply.model) {
             let told = "the model that answered is not the one that was asked";
             return Err(spoilt("other_model", told, &reply));
@@ -66,4 +72,10 @@ impl Router<'_> {
             || undated(replied) == Some(asked)
             || models.replied(target.provider(), replied).is_some_and(|row| row.fit_for_review)
     }
+}
+
+/// Whether a model could have used so many tokens: what a bill cannot say is no usage.
+fn is_possible(target: &Target, reply: &Reply) -> bool {
+    let Reply { usage, .. } = reply;
+    usage.input <= target.row.context_tokens && usage.output <= target.row.context_tokens
 }

@@ -118,6 +118,8 @@ fn a_review_does_not_fall_back_from_a_no_or_from_nonsense() {
         ("no choice", Says(fine().times(0))),
         ("two choices", Says(fine().times(2))),
         ("no usage", Says(fine().without_usage())),
+        ("impossible usage", Says(fine().uses(u64::MAX / 2, 0, 9))),
+        ("impossible output", Says(fine().uses(100, 0, u64::MAX / 2))),
         ("not the schema", Says(Said::json(&json!({"verdict": "APPROVED"})))),
         ("prose", Says(Said::text("APPROVED"))),
         ("a key twice", Says(Said::text(twice))),

@@ -103,6 +103,7 @@ pub(crate) fn bundle(
     })?;
     let mut look = |section: &Section<'_>| {
         let told = rules.find(section).into_iter().map(of_rule);
+        let told = told.filter(|it| it.rule != "path.baseline" || !is_advance(section, range));
         let (first, told) = (found.len(), told.collect::<Vec<_>>());
         found.extend(told);
         if !found.iter().skip(first).any(is_secret) {
@@ -110,6 +111,13 @@ pub(crate) fn bundle(
         }
     };
     review_bundle::build(repository, range, &Exclusions::new(exclusions)?, LARGEST_BLOB, &mut look)
+}
+
+/// Whether the baseline is what `finish` leaves: the range's own start. That is so in every range
+/// but the first.
+fn is_advance(section: &Section<'_>, range: &Range) -> bool {
+    let is_plain = section.entry.new.as_ref().is_some_and(|it| it.mode == "100644");
+    is_plain && section.new == format!("{}\n", range.since).as_bytes()
 }
 
 /// A private key in a file of which only a part is shown: a few lines of it give it away as well,

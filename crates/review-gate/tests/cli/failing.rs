@@ -113,3 +113,17 @@ fn rules_at_the_start_that_are_invalid_stop_everything_with_every_violation() {
     desk.run(&format!("run --gate --since {since}")).is(78, &["protected", "unknown"]);
     assert_eq!(desk.calls(), (0, 0));
 }
+
+#[test]
+fn a_key_that_cannot_sign_verdicts_is_a_77_before_anything_is_sent() {
+    for kind in ["rsa", "ecdsa"] {
+        let desk = Desk::new();
+        desk.change("src/a.rs", "fn a() {}\n");
+        let key = desk.root().join("other").display().to_string();
+        let args = ["-q", "-t", kind, "-N", "", "-f", &key];
+        assert!(desk.bare("ssh-keygen").args(args).status().unwrap().success());
+        desk.secret("verdict_signing_key", &std::fs::read_to_string(&key).unwrap());
+        desk.run("run --gate").is(77, &["ssh-ed25519", "key generate"]);
+        assert_eq!(desk.calls(), (0, 0));
+    }
+}

@@ -63,6 +63,31 @@ fn three_commands_put_a_repository_under_review() {
 }
 
 #[test]
+fn a_repository_whose_branch_is_not_called_main_goes_the_whole_way() {
+    for name in ["master", "true", "team/it's#1"] {
+        let desk = plain();
+        desk.git(&["branch", "-q", "-m", name]);
+        let llm = desk.llm_json().to_string();
+        desk.change("configs/llm.json", &llm);
+        run(&desk, "init").is(0, &["added configs/review.yaml"]);
+        git(&desk, &["push", "-q", "origin", name]).is(0, &[]);
+        let remote = desk.git(&["remote", "get-url", "origin"]);
+        let head = format!("refs/heads/{name}");
+        desk.git(&["--git-dir", &remote, "symbolic-ref", "HEAD", &head]);
+        run(&desk, "install-hooks").is(0, &["asked origin: changes are measured", "seen:"]);
+        desk.change("src/a.rs", "fn a() {}\n");
+        run(&desk, "run --gate").is(0, &["APPROVED"]);
+        run(&desk, "finish").is(0, &["git push"]);
+        git(&desk, &["push", "-q", "origin", name]).is(0, &[]);
+        desk.git(&["checkout", "-q", "-b", "topic"]);
+        desk.change("src/b.rs", "fn b() {}\n");
+        git(&desk, &["push", "-q", "origin", "topic"]).is(1, &["review-gate run"]);
+        run(&desk, "run --gate").is(0, &["APPROVED"]);
+        git(&desk, &["push", "-q", "origin", "topic"]).is(0, &[]);
+    }
+}
+
+#[test]
 fn a_missing_binary_lets_nothing_through_and_says_so() {
     let desk = plain();
     run(&desk, "install-hooks").is(0, &[]);
@@ -197,6 +222,9 @@ fn finish_refuses_a_dirty_index_and_runs_no_hook() {
     desk.run("finish").is(1, &["changes are staged"]);
     let reset = desk.bare("git").args(["-c", "core.hooksPath=/dev/null", "reset", "-q"]).status();
     assert!(reset.unwrap().success());
+    desk.put(".git/index.lock", "");
+    desk.run("finish").is(1, &["git cannot read the index", "index.lock"]);
+    fs::remove_file(desk.path(".git/index.lock")).unwrap();
     desk.put("docs/LAST_REVIEWED_SHA.txt", "mine\n");
     desk.run("finish").is(1, &["changes that are in no commit"]);
     let back = desk

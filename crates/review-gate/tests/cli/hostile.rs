@@ -143,7 +143,7 @@ fn rules_in_the_range_itself_count_for_nothing() {
     // Signed by the signer that the range adds: nobody as of its start.
     desk.secret("verdict_signing_key", &own.to_openssh(ssh_key::LineEnding::LF).unwrap());
     desk.change("src/a.rs", "fn a() {}\n");
-    desk.run("run").is(0, &[]);
+    desk.run("run --gate").is(1, &["it does not count: unknown signer", "is not in configs"]);
     desk.run("show").is(0, &["it does not count"]);
     desk.run("finish").is(1, &["NO:"]);
 }

@@ -161,6 +161,10 @@ fn a_simulated_verdict_is_refused_everywhere() {
     for (line, env) in [("run --gate --simulate", None), ("run --gate", Some(("CODEX_SKIP", "1")))]
     {
         let desk = Desk::new();
+        let remote = desk.root().join("remote.git").display().to_string();
+        desk.git(&["init", "-q", "--bare", &remote]);
+        desk.git(&["remote", "add", "origin", &remote]);
+        desk.git(&["push", "-q", "origin", "main"]);
         desk.change("src/a.rs", "fn a() {}\n");
         let env: Vec<(&str, &str)> = env.into_iter().collect();
         desk.run_with(line, &env).is(1, &["a simulated verdict opens no gate"]);
@@ -216,4 +220,19 @@ fn a_second_opinion_can_only_add_blockers_and_its_failure_is_a_no() {
     let said = desk.run("run --gate");
     assert_ne!(said.code, 0, "{said:?}");
     desk.run("show").is(1, &["there is no verdict"]);
+}
+
+#[test]
+fn what_finish_wrote_is_no_finding_of_the_next_review_and_another_baseline_is_one() {
+    let desk = Desk::new();
+    desk.change("src/a.rs", "fn a() {}\n");
+    desk.run("run --gate").is(0, &[]);
+    desk.run("finish").is(0, &[]);
+    let first = desk.change("src/b.rs", "fn b() {}\n");
+    let (_, verdict) = desk.verdict("run");
+    assert_eq!(verdict["non_blocking"], json!([]), "{verdict}");
+    let since = verdict["range"]["since_sha"].as_str().unwrap().to_owned();
+    desk.change("docs/LAST_REVIEWED_SHA.txt", &format!("{first}\n"));
+    let (_, verdict) = desk.verdict(&format!("run --since {since}"));
+    assert_eq!(verdict["non_blocking"][0]["source"]["rule"], "path.baseline", "{verdict}");
 }
