@@ -12,7 +12,7 @@ use crate::git::Bounds;
 use crate::history::{self, Known};
 use crate::pins::{self, PATIENCE, PAUSE, Pinned};
 use crate::worktree::unavailable;
-use crate::{git, scratch, seal};
+use crate::{git, remote, scratch, seal};
 
 /// All mirrors of a home folder.
 #[derive(Debug)]
@@ -206,17 +206,9 @@ impl<'a> Mirrors<'a> {
 
     /// The commit that the remote's HEAD names.
     fn head(&self, asked: &Asked<'_>) -> Result<Result<Sha, No>, Failure> {
-        let args = ["ls-remote", "--end-of-options", &asked.repository.url, "HEAD"];
-        let ran = git::git(self.host, None, Some(&asked.url), &args, &self.bounds)?;
-        if let Some(why) = ran.failed {
-            let doing = format!("ask {} for its HEAD", asked.repository.name);
-            return Err(Failure::new(Exit::Unavailable, doing).because(why));
-        }
-        let text = String::from_utf8_lossy(&ran.stdout);
-        let sha = text.lines().find_map(|line| line.strip_suffix("\tHEAD"));
+        let head = remote::head(self.host, &asked.repository.url, &asked.url, &self.bounds)?;
         let message = "the remote has no HEAD: name a commit".to_owned();
-        let no = No { reason: Reason::CommitNotAllowed, message };
-        Ok(sha.and_then(|sha| Sha::read(sha).ok()).ok_or(no))
+        Ok(head.ok_or(No { reason: Reason::CommitNotAllowed, message }))
     }
 
     fn known(&self, asked: &Asked<'_>, sha: &Sha) -> Result<Known, Failure> {

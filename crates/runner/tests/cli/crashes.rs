@@ -244,7 +244,7 @@ fn one_process_killed(site: &Site) {
 }
 
 /// Does something to a server under load, some times; every time after some more jobs began.
-fn disturbed_database(test: &str, disturb: fn(&Cluster)) {
+fn disturbed_database(disturb: fn(&Cluster)) {
     let Some(cluster) = server() else { return };
     let site = Site::new(Some(cluster.database()));
     let api = site.start("api", &[]);
@@ -267,12 +267,12 @@ fn disturbed_database(test: &str, disturb: fn(&Cluster)) {
 
 #[test]
 fn a_database_killed_under_load_loses_and_doubles_nothing() {
-    disturbed_database("a_database_killed_under_load", Cluster::kill);
+    disturbed_database(Cluster::kill);
 }
 
 #[test]
 fn a_database_stopped_under_load_loses_and_doubles_nothing() {
-    disturbed_database("a_database_stopped_under_load", Cluster::stop);
+    disturbed_database(Cluster::stop);
 }
 
 #[test]

@@ -90,17 +90,17 @@ fn ip(line: &str) -> Result<(), String> {
 }
 
 /// An island and a server that it reaches; `None`, told, where there can be none.
-fn island(test: &str) -> Option<(Island, Cluster)> {
+fn island() -> Option<(Island, Cluster)> {
     let made = Island::new().and_then(|island| {
         let cluster = Cluster::start_on(&["127.0.0.1", &island.here])?;
         Ok((island, cluster))
     });
-    made.map_err(|why| eprintln!("SKIPPED {test}: {why}")).ok()
+    made.map_err(|why| skipped::told(skipped::this_test(), why)).ok()
 }
 
 #[test]
 fn workers_cut_off_under_load_lose_and_double_nothing() {
-    let Some((island, cluster)) = island("workers_cut_off_under_load") else { return };
+    let Some((island, cluster)) = island() else { return };
     let url = cluster.database();
     let mut site = Site::new(Some(url.clone()));
     let api = site.start("api", &[]);
@@ -125,7 +125,7 @@ fn workers_cut_off_under_load_lose_and_double_nothing() {
 
 #[test]
 fn an_api_that_is_cut_off_says_so_and_accepts_again() {
-    let Some((island, cluster)) = island("an_api_that_is_cut_off") else { return };
+    let Some((island, cluster)) = island() else { return };
     let url = cluster.database();
     let mut site = Site::new(Some(url.clone()));
     let api = island.start(&mut site, &url, "api", &[]);
@@ -154,7 +154,7 @@ fn an_api_that_is_cut_off_says_so_and_accepts_again() {
 
 #[test]
 fn a_worker_cut_off_from_the_database_stops_its_job_before_another_begins_it() {
-    let Some((island, cluster)) = island("a_worker_cut_off_from_the_database") else { return };
+    let Some((island, cluster)) = island() else { return };
     let url = cluster.database();
     let mut site = Site::new(Some(url.clone()));
     let api = site.start("api", &[]);
