@@ -175,7 +175,7 @@ fn claim(host: &Host, queue: &dyn Queue) -> Answer<f64> {
     Ok(median(samples))
 }
 
-/// Fills the queue with ended jobs, by the shortest way there is: submitted and cancelled, or run.
+/// Fills the queue with ended jobs, as workers do: submitted, claimed and finished by all clients.
 fn end_all(host: &Host, queue: &dyn Queue, count: usize) -> Answer<()> {
     submit_all(host, queue, count);
     std::thread::scope(|scope| {

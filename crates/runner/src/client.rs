@@ -3,6 +3,7 @@
 mod call;
 mod follow;
 mod head;
+mod plain;
 mod told;
 
 use std::collections::BTreeMap;

@@ -8,6 +8,7 @@ use ops_core::failure::Failure;
 
 use super::BETWEEN_TRIES;
 use super::call::Api;
+use super::plain;
 use crate::documents::{JobView, Said};
 
 /// How long one connection is followed at most; then the next goes on where it ended.
@@ -112,7 +113,7 @@ fn told(context: &Context, event: &Event, shown: &mut JobView) -> Option<JobView
     match event.name.as_str() {
         "stdout" | "stderr" => {
             let said: Said = serde_json::from_str(&event.data).ok()?;
-            for line in said.text.lines() {
+            for line in plain::lines(&said.text) {
                 context.say(&format!("{} | {line}", event.name));
             }
             None

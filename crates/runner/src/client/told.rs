@@ -7,6 +7,7 @@ use ops_core::report::Report;
 use run_queue::Status;
 use serde_json::{Value, json};
 
+use super::plain;
 use crate::documents::{ArtifactFile, JobList, JobView, Logs, Problem};
 
 /// A job.
@@ -39,11 +40,11 @@ fn write_job(job: &JobView, out: &mut dyn Write) -> io::Result<()> {
     ];
     for (name, value) in lines {
         if let Some(value) = value {
-            writeln!(out, "  {name:<11} {value}")?;
+            writeln!(out, "  {name:<11} {}", plain::line(&value))?;
         }
     }
     for (name, value) in &job.params {
-        writeln!(out, "  {:<11} {name}={value}", "parameter")?;
+        writeln!(out, "  {:<11} {}", "parameter", plain::line(&format!("{name}={value}")))?;
     }
     Ok(())
 }
@@ -70,7 +71,8 @@ impl Report for Ended {
     fn write_human(&self, out: &mut dyn Write) -> io::Result<()> {
         write_job(&self.job, out)?;
         for file in &self.files {
-            writeln!(out, "  {:<11} {} ({} bytes)", "left", file.path, file.bytes)?;
+            let path = plain::line(&file.path);
+            writeln!(out, "  {:<11} {path} ({} bytes)", "left", file.bytes)?;
         }
         Ok(())
     }
@@ -107,9 +109,11 @@ impl Report for Refused {
     }
 
     fn write_human(&self, out: &mut dyn Write) -> io::Result<()> {
-        writeln!(out, "refused: {}", self.0.detail)?;
+        writeln!(out, "refused: {}", plain::line(&self.0.detail))?;
         for error in &self.0.errors {
-            writeln!(out, "  {}: {}", error.field, error.message)?;
+            // The field is empty where the whole is meant.
+            let field = if error.field.is_empty() { "" } else { &format!("{}: ", error.field) };
+            writeln!(out, "  {}", plain::line(&format!("{field}{}", error.message)))?;
         }
         Ok(())
     }
@@ -130,7 +134,7 @@ impl Report for Logs {
     }
 
     fn write_human(&self, out: &mut dyn Write) -> io::Result<()> {
-        out.write_all(self.text.as_bytes())
+        plain::lines(&self.text).try_for_each(|line| writeln!(out, "{line}"))
     }
 
     fn json(&self) -> Value {

@@ -112,3 +112,22 @@ fn what_is_missing_is_told_with_its_code() {
     let said = site.call(&["work"]).expect(69);
     assert!(said.err.contains("orb-wrap is not installed"), "{}", said.err);
 }
+
+#[test]
+fn what_a_job_says_is_shown_and_not_obeyed() {
+    let site = Site::new(None);
+    let server = site.start("serve", &[]);
+    let said = site.ask(&server, &submit("act=rude", &["--wait"])).expect(0);
+    assert!(said.err.contains("stdout | \\u{1b}]0;owned\\u{7}"), "{}", said.err);
+    assert!(said.err.contains("stdout | 20%\n"), "{}", said.err);
+    // A name with a newline forges no line, and is not served.
+    assert!(!said.out.contains("forged"), "{}", said.out);
+    let id = said.out.split(' ').next().unwrap();
+    let logs = site.ask(&server, &["logs", id]).expect(0);
+    let failed = site.ask(&server, &submit("act=rudely", &["--wait"])).expect(1);
+    for text in [&said.out, &said.err, &logs.out, &failed.out] {
+        let is_obeyed = |c: char| c.is_control() && c != '\n';
+        assert!(!text.contains(is_obeyed), "{text:?}");
+    }
+    assert!(failed.out.contains("\\u{1b}[31mred"), "{}", failed.out);
+}

@@ -2,7 +2,7 @@
 # Plays orb-wrap: notes when it begins and ends, does what the parameter `act` says, leaves an
 # artifact as the contract has it.
 set -u
-act=ok folder= job= repo= sha=
+act=ok folder='' job='' repo='' sha=''
 while [ $# -gt 0 ]; do
   case $1 in
     --artifact-dir) folder=$2 ;;
@@ -37,6 +37,12 @@ for step in $act; do
       ln "$AIOPS_HOME/secret" "$folder/hard"
       mkfifo "$folder/pipe"
       ;;
+    rude)
+      printf '\033]0;owned\007\033[2J\xc2\x9b1m\xff\n10%%\r20%%\n' >>"$folder/stdout.log"
+      echo x >"$folder/a
+forged success"
+      ;;
+    rudely) printf '\033[31mred\n' >&2 && exit 70 ;;
     crash) echo "on purpose" >&2 && exit 70 ;;
   esac
 done
