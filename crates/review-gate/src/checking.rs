@@ -10,6 +10,7 @@ use ops_core::failure::{Exit, Failure, OrFail};
 use ops_core::report::Report;
 use review_check::{Call, CheckReport, Mode};
 use serde_json::Value;
+use verdict::render::plain;
 
 use crate::basis;
 
@@ -45,7 +46,8 @@ pub fn check(context: &Context, mode: Mode, remote: &[OsString]) -> Result<Told,
         let mut text = Vec::new();
         report.write_human(&mut text).or_fail(Exit::Internal, "tell the answer")?;
         // Also with --quiet: a refusal is the result, and git shows no other.
-        context.tell(0, &String::from_utf8_lossy(&text));
+        // Names of references are their authors' text.
+        context.tell(0, &plain(&String::from_utf8_lossy(&text)));
     }
     Ok(Told(report))
 }

@@ -122,7 +122,10 @@ impl Ship<'_> {
             .filter(|(name, _)| !is_kept_back(name, &registry))
             .map(|(name, value)| (name.to_owned(), value.to_owned()))
             .collect();
-        host.run(&exec).or_fail(Exit::Unavailable, format!("run the test {}", argv.join(" ")))
+        let doing = format!("run the test {}", argv.join(" "));
+        host.run(&exec).or_fail(Exit::Unavailable, doing).map_err(|failure| {
+            failure.hint("configs/ship.yaml, as of the range's start, names the tests; without one the shipped file counts")
+        })
     }
 
     fn review(&self, memory: &mut Memory) -> Result<Said, Failure> {

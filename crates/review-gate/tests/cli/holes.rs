@@ -31,6 +31,15 @@ fn hole_1_a_typed_reference_with_spaces_is_read_from_the_right() {
 }
 
 #[test]
+fn a_name_that_would_turn_a_line_round_is_told_escaped() {
+    let desk = Desk::new();
+    let (zero, to) = ("0".repeat(40), desk.head());
+    let told = check(&desk, &format!("x {to} refs/heads/a\u{202e}b {zero}\n"));
+    told.is(1, &["refused: refs/heads/a"]);
+    assert!(!told.all().contains('\u{202e}'), "{told:?}");
+}
+
+#[test]
 fn hole_2_a_deletion_of_a_protected_reference_is_refused() {
     let desk = Desk::new();
     let zero = "0".repeat(40);

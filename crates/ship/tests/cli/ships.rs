@@ -169,3 +169,10 @@ fn rules_of_shipping_are_read_from_the_start_of_the_range() {
     yard.desk.change("configs/ship.yaml", &text);
     yard.ship("").is(1, &["tests says no"]);
 }
+
+#[test]
+fn a_test_that_is_not_there_is_told_with_the_file_that_names_it() {
+    let yard = Yard::with("tests: [[\"./no-such-test\"]]", "rounds: 0, by: api, paths: []");
+    yard.desk.change("src/a.rs", "fn a() {}\n");
+    yard.ship("").is(69, &["./no-such-test", "configs/ship.yaml, as of the range's start"]);
+}
