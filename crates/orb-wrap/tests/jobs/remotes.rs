@@ -62,15 +62,14 @@ impl Scene<'_> {
 
 fn over_each_transport(test: impl Fn(&Scene<'_>)) {
     if ops_core::host::Host::real().find_program("bwrap").is_none() {
-        eprintln!("skipped: bubblewrap is not installed");
-        return;
+        return skipped::told(skipped::this_test(), "bubblewrap is not installed");
     }
     for transport in Transport::ALL {
         let hermetic = Hermetic::new();
         let remote = match Remote::new(&hermetic, "target", transport, Format::Sha1) {
             Ok(remote) => remote,
             Err(why) => {
-                eprintln!("skipped over {transport:?}: {why}");
+                skipped::told(format_args!("{} over {transport:?}", skipped::this_test()), why);
                 continue;
             }
         };
@@ -79,7 +78,6 @@ fn over_each_transport(test: impl Fn(&Scene<'_>)) {
         let ssh = remote.ssh_command();
         world.env.extend(ssh.map(|it| ("AIOPS_SSH_COMMAND".to_owned(), it)));
         let checkout = Checkout::new(&hermetic, "work", &remote);
-        eprintln!("over {transport:?}");
         test(&Scene { remote: &remote, checkout, world });
     }
 }
