@@ -61,15 +61,12 @@ fn figures(engine: &str, folder: &Path, sizes: [usize; 3]) -> Answer<String> {
     // Kept until the end: it takes the server with it.
     let cluster = if engine == "postgresql" { Some(Cluster::start()?) } else { None };
     let open = || -> Answer<Arc<dyn Queue>> {
-        Ok(match &cluster {
-            Some(cluster) => {
-                let address = Address::parse(&cluster.database(), None, None)?;
-                Arc::new(Postgres::open(&host, address, Clock::Own)?)
-            }
-            None => {
-                let name = format!("{:016x}.db", u64::from_ne_bytes(host.random()));
-                Arc::new(Sqlite::open(&host, &folder.join(name), Clock::Own)?)
-            }
+        Ok(if let Some(cluster) = &cluster {
+            let address = Address::parse(&cluster.database(), None, None)?;
+            Arc::new(Postgres::open(&host, address, Clock::Own)?)
+        } else {
+            let name = format!("{:016x}.db", u64::from_ne_bytes(host.random()));
+            Arc::new(Sqlite::open(&host, &folder.join(name), Clock::Own)?)
         })
     };
     let rate = submit_all(&host, &*open()?, submissions);
@@ -115,7 +112,8 @@ fn submit_all(host: &Host, queue: &dyn Queue, count: usize) -> f64 {
             });
         }
     });
-    f64::from(u32::try_from(count).unwrap_or(u32::MAX)) / (host.ticks() - began).as_secs_f64()
+    f64::from(u32::try_from(count).unwrap_or(u32::MAX))
+        / host.ticks().saturating_sub(began).as_secs_f64()
 }
 
 /// From the submission's beginning to the claim's answer in a waiting worker with an engine of its
@@ -168,7 +166,7 @@ fn claim(host: &Host, queue: &dyn Queue) -> Answer<f64> {
         queue.submit(job(number, 1))?;
         let began = host.ticks();
         let claimed = queue.claim(&me(), LEASE)?.ok_or("nothing to claim")?;
-        samples.push((host.ticks() - began).as_secs_f64() * 1000.0);
+        samples.push(host.ticks().saturating_sub(began).as_secs_f64() * 1000.0);
         let done = Verdict { status: Status::Success, exit_code: None, detail: None };
         queue.finish(&claimed.lease, &done)?;
     }
@@ -198,7 +196,7 @@ fn measured(host: &Host, mut call: impl FnMut() -> Answer<()>) -> Answer<f64> {
     for _ in 0..CALLS {
         let began = host.ticks();
         call()?;
-        samples.push((host.ticks() - began).as_secs_f64() * 1000.0);
+        samples.push(host.ticks().saturating_sub(began).as_secs_f64() * 1000.0);
     }
     Ok(median(samples))
 }

@@ -1,6 +1,12 @@
 //! One set of tests, run on both engines.
-#![expect(clippy::unwrap_used, clippy::print_stderr, reason = "tests, which say when they skip")]
+#![expect(
+    clippy::disallowed_methods,
+    clippy::print_stderr,
+    clippy::unwrap_used,
+    reason = "tests set the scene themselves, and say when they skip"
+)]
 
+mod damage;
 mod model;
 mod place;
 mod suite;
