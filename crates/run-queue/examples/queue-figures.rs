@@ -73,7 +73,7 @@ fn figures(engine: &str, folder: &Path, sizes: [usize; 3]) -> Answer<String> {
     let pick_up = pick_up(&host, &open()?)?;
     let queue = open()?;
     let (list_empty, claim_empty) = (list(&host, &*queue)?, claim(&host, &*queue)?);
-    end_all(&host, &*queue, ended)?;
+    end_all(&host, &*queue, ended);
     let (list_full, claim_full) = (list(&host, &*queue)?, claim(&host, &*queue)?);
     submit_all(&host, &*queue, queued);
     let claim_queued = claim(&host, &*queue)?;
@@ -155,7 +155,7 @@ fn list(host: &Host, queue: &dyn Queue) -> Answer<f64> {
     let success = Filter { status: Some(Status::Success), ..Filter::default() };
     // Enough for a whole page in an empty queue, too.
     if queue.list(&success, page)?.len() < page.limit {
-        end_all(host, queue, page.limit)?;
+        end_all(host, queue, page.limit);
     }
     measured(host, || queue.list(&success, page).map(drop).map_err(Into::into))
 }
@@ -174,7 +174,7 @@ fn claim(host: &Host, queue: &dyn Queue) -> Answer<f64> {
 }
 
 /// Fills the queue with ended jobs, as workers do: submitted, claimed and finished by all clients.
-fn end_all(host: &Host, queue: &dyn Queue, count: usize) -> Answer<()> {
+fn end_all(host: &Host, queue: &dyn Queue, count: usize) {
     submit_all(host, queue, count);
     std::thread::scope(|scope| {
         for _ in 0..CLIENTS {
@@ -188,7 +188,6 @@ fn end_all(host: &Host, queue: &dyn Queue, count: usize) -> Answer<()> {
             });
         }
     });
-    Ok(())
 }
 
 fn measured(host: &Host, mut call: impl FnMut() -> Answer<()>) -> Answer<f64> {
