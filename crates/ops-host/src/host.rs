@@ -95,6 +95,18 @@ impl Host {
         self.started.elapsed()
     }
 
+    /// How long the machine has been up, time in which it was suspended included: a clock that no
+    /// one can set, the same for all processes of one boot.
+    pub fn uptime(&self) -> Duration {
+        use rustix::time::{ClockId, clock_gettime};
+        #[cfg(target_os = "linux")]
+        let now = clock_gettime(ClockId::Boottime);
+        #[cfg(not(target_os = "linux"))]
+        let now = clock_gettime(ClockId::Monotonic);
+        let whole = Duration::from_secs(u64::try_from(now.tv_sec).unwrap_or(0));
+        whole + Duration::from_nanos(u64::try_from(now.tv_nsec).unwrap_or(0))
+    }
+
     /// An environment variable; an empty one counts as missing.
     pub fn env(&self, name: &str) -> Option<&OsStr> {
         self.env.get(OsStr::new(name)).map(OsString::as_os_str).filter(|value| !value.is_empty())

@@ -15,6 +15,13 @@ pub enum Clock {
     Own,
     /// One that tests set.
     Set(Arc<AtomicI64>),
+    /// What the wall says and what a clock says that no one can set, as an operator can part them.
+    Parted {
+        /// The wall clock.
+        wall: Arc<AtomicI64>,
+        /// The other: time since the machine started.
+        steady: Arc<AtomicI64>,
+    },
 }
 
 impl Clock {
@@ -22,7 +29,15 @@ impl Clock {
     pub(crate) fn set(&self) -> Option<Micros> {
         match self {
             Self::Own => None,
-            Self::Set(at) => Some(at.load(Ordering::SeqCst)),
+            Self::Set(at) | Self::Parted { wall: at, .. } => Some(at.load(Ordering::SeqCst)),
+        }
+    }
+
+    /// The time since this machine started, which nobody can set.
+    pub(crate) fn steady(&self, host: &Host) -> Micros {
+        match self {
+            Self::Own => Micros::try_from(host.uptime().as_micros()).unwrap_or(Micros::MAX),
+            Self::Set(at) | Self::Parted { steady: at, .. } => at.load(Ordering::SeqCst),
         }
     }
 

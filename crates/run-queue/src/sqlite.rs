@@ -5,6 +5,7 @@
 //! own lock orders them, and each wakes the others by touching a file they watch.
 
 mod rows;
+mod time;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -14,7 +15,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use ops_host::host::{Host, Stop};
-use ops_host::time;
+use ops_host::time::run_id;
 use rusqlite::{Connection, OpenFlags, params};
 
 use crate::batch::Batcher;
@@ -24,6 +25,7 @@ use crate::{
     Status, Submitted, Told, Verdict, Worker,
 };
 use rows::{COLUMNS, SCHEMA, VERSION};
+use time::Moment;
 
 /// How many requests share a transaction at most.
 const MOST: usize = 512;
@@ -42,6 +44,8 @@ type Work = Box<dyn FnOnce(&Connection) -> rusqlite::Result<bool> + Send>;
 pub struct Sqlite {
     host: Host,
     clock: Clock,
+    /// What leases are counted from.
+    base: Micros,
     writer: Batcher<Work, Result<(), Fault>>,
     reader: Mutex<Connection>,
     bell: Arc<Bell>,
@@ -57,8 +61,10 @@ impl Sqlite {
         let bell_folder = path.with_extension("bell");
         let made = host.make_dir(&bell_folder, 0o750);
         made.map_err(|err| Fault::Broken(format!("{}: {err}", bell_folder.display())))?;
-        let mut db = connect(path).map_err(|err| fault(&err))?;
-        prepare(&mut db).map_err(|err| fault(&err))?.map_err(Fault::Broken)?;
+        let mut db = connect(path).map_err(|err| named(path, &err))?;
+        let start = start(host);
+        let base = prepare(&mut db, &start, clock.here(host)).map_err(|err| named(path, &err))?;
+        let base = base.map_err(|why| Fault::Broken(format!("{}: {why}", path.display())))?;
         let bell = Arc::new(Bell::default());
         let watch = Watch::start(host, &bell_folder, &bell)
             .map_err(|err| Fault::Broken(format!("watch {}: {err}", bell_folder.display())))?;
@@ -74,8 +80,8 @@ impl Sqlite {
             vec![done.map(drop).map_err(|err| fault(&err)); count]
         });
         let writer = writer.map_err(|err| Fault::Broken(format!("start a thread: {err}")))?;
-        let reader = Mutex::new(connect(path).map_err(|err| fault(&err))?);
-        Ok(Self { host: host.clone(), clock, writer, reader, bell, watch })
+        let reader = Mutex::new(connect(path).map_err(|err| named(path, &err))?);
+        Ok(Self { host: host.clone(), clock, base, writer, reader, bell, watch })
     }
 
     /// Makes one change, durable on return.
@@ -100,22 +106,24 @@ impl Sqlite {
         look(&self.reader.lock().unwrap_or_else(PoisonError::into_inner)).map_err(|err| fault(&err))
     }
 
-    fn now(&self) -> Micros {
-        self.clock.here(&self.host)
+    fn now(&self) -> Moment {
+        let row = self.base.saturating_add(self.clock.steady(&self.host));
+        Moment { wall: self.clock.here(&self.host), row }
     }
 
     /// Decides about one job and stores what was decided.
     fn decide<T: Send + 'static>(
         &self,
         job_id: &str,
-        decide: impl FnOnce(&Job) -> (T, Option<Job>) + Send + 'static,
+        decide: impl FnOnce(&Job, Micros) -> (T, Option<Job>) + Send + 'static,
     ) -> Result<Option<T>, Fault> {
-        let job_id = job_id.to_owned();
+        let (job_id, now) = (job_id.to_owned(), self.now());
         self.change(move |db| {
             let Some(job) = rows::by_id(db, &job_id)? else { return Ok((false, None)) };
-            let (answer, changed) = decide(&job);
+            let job = now.shown(job);
+            let (answer, changed) = decide(&job, now.wall);
             if let Some(changed) = &changed {
-                rows::store(db, changed)?;
+                rows::store(db, &now.kept(changed))?;
             }
             // A renewed lease is nobody's news.
             let is_news = changed.is_some_and(|it| {
@@ -137,9 +145,9 @@ impl Queue for Sqlite {
                 return Ok((false, Submitted::known(known, &wanted)));
             }
             loop {
-                let job_id = time::run_id(host.now(), host.random());
+                let job_id = run_id(host.now(), host.random());
                 if rows::by_id(db, &job_id)?.is_none() {
-                    let job = rows::insert(db, job_id, wanted, now)?;
+                    let job = rows::insert(db, job_id, wanted, now.wall)?;
                     return Ok((true, Submitted::New(job)));
                 }
             }
@@ -151,13 +159,13 @@ impl Queue for Sqlite {
         self.change(move |db| {
             let mut is_news = false;
             for _ in 0..MOST_SETTLED {
-                let Some(job) = rows::next(db, now)? else { break };
-                match decide::claim(&job, &worker, now, lease) {
+                let Some(job) = rows::next(db, now.row)? else { break };
+                match decide::claim(&now.shown(job), &worker, now.wall, lease) {
                     Claim::Run(job) => {
-                        rows::store(db, &job)?;
+                        rows::store(db, &now.kept(&job))?;
                         return Ok((true, Claimed::of(job)));
                     }
-                    Claim::Settle(job) => rows::store(db, &job)?,
+                    Claim::Settle(job) => rows::store(db, &now.kept(&job))?,
                     Claim::Leave => break,
                 }
                 is_news = true;
@@ -167,27 +175,28 @@ impl Queue for Sqlite {
     }
 
     fn heartbeat(&self, lease: &Lease, length: Duration) -> Result<Beat, Fault> {
-        let (fence, now) = (lease.fence, self.now());
-        let beat = self
-            .decide(&lease.job_id, move |job| decide::heartbeat(job, fence, now, micros(length)));
+        let fence = lease.fence;
+        let beat = self.decide(&lease.job_id, move |job, now| {
+            decide::heartbeat(job, fence, now, micros(length))
+        });
         Ok(beat?.unwrap_or(Beat::Lost))
     }
 
     fn finish(&self, lease: &Lease, verdict: &Verdict) -> Result<Told, Fault> {
-        let (fence, now, verdict) = (lease.fence, self.now(), verdict.clone());
-        let told = self.decide(&lease.job_id, move |job| decide::finish(job, fence, &verdict, now));
+        let (fence, verdict) = (lease.fence, verdict.clone());
+        let told =
+            self.decide(&lease.job_id, move |job, now| decide::finish(job, fence, &verdict, now));
         Ok(told?.unwrap_or(Told::Refused))
     }
 
     fn release(&self, lease: &Lease) -> Result<Told, Fault> {
-        let (fence, now) = (lease.fence, self.now());
-        let told = self.decide(&lease.job_id, move |job| decide::release(job, fence, now));
+        let fence = lease.fence;
+        let told = self.decide(&lease.job_id, move |job, now| decide::release(job, fence, now));
         Ok(told?.unwrap_or(Told::Refused))
     }
 
     fn cancel(&self, job_id: &str) -> Result<Option<Cancelled>, Fault> {
-        let now = self.now();
-        self.decide(job_id, move |job| {
+        self.decide(job_id, move |job, now| {
             let cancelled = decide::cancel(job, now);
             let changed = match &cancelled {
                 Cancelled::Ended(job) | Cancelled::Asked(job) => Some(job.clone()),
@@ -202,8 +211,8 @@ impl Queue for Sqlite {
         self.change(move |db| {
             let mut settled = 0;
             for job in rows::unsettled(db, now, MOST_SETTLED)? {
-                if let Some(job) = decide::settle(&job, now) {
-                    rows::store(db, &job)?;
+                if let Some(job) = decide::settle(&now.shown(job), now.wall) {
+                    rows::store(db, &now.kept(&job))?;
                     settled += 1;
                 }
             }
@@ -212,11 +221,14 @@ impl Queue for Sqlite {
     }
 
     fn get(&self, job_id: &str) -> Result<Option<Job>, Fault> {
-        self.look(|db| rows::by_id(db, job_id))
+        let now = self.now();
+        self.look(|db| Ok(rows::by_id(db, job_id)?.map(|job| now.shown(job))))
     }
 
     fn list(&self, filter: &Filter, page: Page) -> Result<Vec<Job>, Fault> {
-        self.look(|db| rows::list(db, filter, page))
+        let now = self.now();
+        let jobs = self.look(|db| rows::list(db, filter, page))?;
+        Ok(jobs.into_iter().map(|job| now.shown(job)).collect())
     }
 
     fn counts(&self) -> Result<BTreeMap<Status, u64>, Fault> {
@@ -328,8 +340,18 @@ fn connect(path: &Path) -> rusqlite::Result<Connection> {
     Ok(db)
 }
 
-/// Makes the tables of a new file; says what is wrong with an old one.
-fn prepare(db: &mut Connection) -> rusqlite::Result<Result<(), String>> {
+/// Makes the tables of a new file; says what is wrong with an old one. Returns what leases are
+/// counted from.
+fn prepare(
+    db: &mut Connection,
+    start: &str,
+    wall: Micros,
+) -> rusqlite::Result<Result<Micros, String>> {
+    // A page that was destroyed is else met when somebody asks for what it held.
+    let sound: String = db.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
+    if sound != "ok" {
+        return Ok(Err(format!("the file is damaged: {sound}")));
+    }
     let transaction = db.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
     let found: i64 = transaction.query_row("PRAGMA user_version", [], |row| row.get(0))?;
     if found != 0 && found != VERSION {
@@ -339,8 +361,26 @@ fn prepare(db: &mut Connection) -> rusqlite::Result<Result<(), String>> {
         transaction.execute_batch(SCHEMA)?;
         transaction.pragma_update(None, "user_version", VERSION)?;
     }
+    transaction.execute_batch(time::SCHEMA)?;
+    let base = time::base(&transaction, start, wall)?;
     transaction.commit()?;
-    Ok(Ok(()))
+    Ok(Ok(base))
+}
+
+/// Which start of the machine this is; its own where the kernel does not tell.
+fn start(host: &Host) -> String {
+    let told = host.read(Path::new("/proc/sys/kernel/random/boot_id"), 64);
+    let told = told.ok().and_then(|bytes| String::from_utf8(bytes).ok());
+    told.map_or_else(|| "unknown".into(), |it| it.trim().to_owned())
+}
+
+/// The same with the file, for those who open it.
+fn named(path: &Path, err: &rusqlite::Error) -> Fault {
+    let told = |why: String| format!("{}: {why}", path.display());
+    match fault(err) {
+        Fault::Unreachable(why) => Fault::Unreachable(told(why)),
+        Fault::Broken(why) => Fault::Broken(told(why)),
+    }
 }
 
 fn micros(length: Duration) -> Micros {

@@ -80,20 +80,25 @@ fn forget(
         jobs: queue.counts()?.iter().filter(|(it, _)| it.is_final()).map(|(_, n)| n).sum(),
         bytes: sizes.values().map(|found| found.bytes).sum(),
     };
+    let mut kept = 0;
     loop {
-        let ended = queue.ended(0, TOGETHER)?;
-        let gone: Vec<&Job> = ended
+        let ended = queue.ended(kept, TOGETHER)?;
+        let gone: Vec<String> = ended
             .iter()
-            .take_while(|job| {
+            .filter(|job| {
                 let bytes = sizes.get(&job.job_id).map_or(0, |found| found.bytes);
                 left.must_go(job, bytes, oldest, retention)
             })
+            .map(|job| job.job_id.clone())
             .collect();
-        for job in &gone {
-            remove(host, folder, &job.job_id);
+        for job_id in &gone {
+            remove(host, folder, job_id);
         }
-        let ids: Vec<String> = gone.iter().map(|job| job.job_id.clone()).collect();
-        if ids.is_empty() || queue.forget(&ids)? == 0 || ids.len() < TOGETHER {
+        let forgotten = if gone.is_empty() { 0 } else { queue.forget(&gone)? };
+        kept += ended.len().saturating_sub(forgotten);
+        // Those who ended later go later.
+        let is_enough = ended.last().is_none_or(|job| !left.may_go(job, oldest, retention));
+        if is_enough || ended.len() < TOGETHER {
             break;
         }
     }
@@ -114,18 +119,34 @@ struct Left {
 }
 
 impl Left {
-    /// Whether the oldest job that is left has to go; if so, it is counted as gone.
+    /// Whether a job has to go; if so, it is counted as gone.
     fn must_go(&mut self, job: &Job, bytes: u64, oldest: Timestamp, keep: &Retention) -> bool {
-        let is_old = job.finished_at.is_some_and(|at| at < oldest.as_microsecond());
-        let are_too_many = self.jobs > u64::from(keep.jobs);
-        let is_too_much = self.bytes > keep.artifact_mib.saturating_mul(1 << 20);
-        let must_go = is_old || are_too_many || is_too_much;
+        // Of too much on this host, a job that left nothing here makes nothing less.
+        let must_go =
+            is_old(job, oldest) || self.are_too_many(keep) || (bytes > 0 && self.is_too_much(keep));
         if must_go {
             self.jobs = self.jobs.saturating_sub(1);
             self.bytes = self.bytes.saturating_sub(bytes);
         }
         must_go
     }
+
+    /// Whether one that ended then, or later, may have to go.
+    fn may_go(self, job: &Job, oldest: Timestamp, keep: &Retention) -> bool {
+        is_old(job, oldest) || self.are_too_many(keep) || self.is_too_much(keep)
+    }
+
+    fn are_too_many(self, keep: &Retention) -> bool {
+        self.jobs > u64::from(keep.jobs)
+    }
+
+    fn is_too_much(self, keep: &Retention) -> bool {
+        self.bytes > keep.artifact_mib.saturating_mul(1 << 20)
+    }
+}
+
+fn is_old(job: &Job, oldest: Timestamp) -> bool {
+    job.finished_at.is_some_and(|at| at < oldest.as_microsecond())
 }
 
 /// A folder of a job.
@@ -170,3 +191,7 @@ fn remove(host: &Host, folder: &Path, job_id: &str) {
         let _later = host.remove_tree(&folder.join(job_id)).is_err();
     }
 }
+
+#[cfg(test)]
+#[path = "keep_tests.rs"]
+mod tests;

@@ -30,7 +30,15 @@ pub(crate) fn open(
     let folder = context.home.join("state/runner");
     let doing = || format!("make the folder {}", folder.display());
     context.host.make_dir(&folder, 0o750).or_fail(Exit::Unavailable, doing())?;
-    Ok(Arc::new(Sqlite::open(&context.host, &folder.join("queue.db"), Clock::Own)?))
+    let queue = Sqlite::open(&context.host, &folder.join("queue.db"), Clock::Own);
+    let queue = queue.map_err(|fault| {
+        Failure::from(fault).hint(format!(
+            "a damaged queue.db is not mended: with `{folder}` moved away the queue begins anew, \
+             and what jobs left stays",
+            folder = folder.display()
+        ))
+    });
+    Ok(Arc::new(queue?))
 }
 
 fn address(

@@ -146,7 +146,7 @@ impl Shop {
     fn work(&self) {
         while !self.drains.load(Ordering::SeqCst) {
             let seen = self.queue.bell().rung();
-            let since = self.host.ticks();
+            let since = self.host.uptime();
             match self.queue.claim(&self.worker, self.settings.lease()) {
                 Ok(Some(claimed)) => {
                     let count =

@@ -16,6 +16,9 @@ pub(super) const CHANNEL: &str = "runner_jobs";
 /// How long a connection that waited may take to show that it lives.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(2);
 
+/// What a server says to a setting that is newer than it.
+const UNDEFINED_SETTING: &str = "42704";
+
 /// Why a connection failed. It is closed after that, whatever it was.
 #[derive(Debug)]
 pub(super) struct Broke {
@@ -80,7 +83,14 @@ impl fmt::Debug for Link {
 
 impl Link {
     pub(super) fn open(address: &Address) -> Result<Self, Broke> {
-        Ok(Self { client: address.connect()?, prepared: HashMap::new() })
+        let client = address.connect().map_err(|err| {
+            let mut broke = Broke::from(err);
+            if broke.code.as_deref() == Some(UNDEFINED_SETTING) {
+                broke.why.push_str("; PostgreSQL 12 or newer is needed");
+            }
+            broke
+        })?;
+        Ok(Self { client, prepared: HashMap::new() })
     }
 
     /// Whether the other end still answers.

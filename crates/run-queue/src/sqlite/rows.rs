@@ -3,6 +3,7 @@
 use rusqlite::types::{FromSqlError, Type};
 use rusqlite::{Connection, OptionalExtension, Params, Row, ToSql, params};
 
+use super::time::Moment;
 use crate::{Filter, Job, Micros, NewJob, Page, Status, Worker};
 
 pub(super) const VERSION: i64 = 1;
@@ -130,16 +131,16 @@ fn next_waiting() -> String {
 }
 
 /// Jobs that may end by being looked at.
-pub(super) fn unsettled(db: &Connection, now: Micros, most: usize) -> rusqlite::Result<Vec<Job>> {
+pub(super) fn unsettled(db: &Connection, now: Moment, most: usize) -> rusqlite::Result<Vec<Job>> {
     let sql = format!(
         "SELECT {COLUMNS} FROM jobs
          WHERE finished_at IS NULL AND deadline IS NOT NULL AND deadline <= ?1
          UNION SELECT {COLUMNS} FROM jobs
-         WHERE status = 'running' AND lease_expires <= ?1
+         WHERE status = 'running' AND lease_expires <= ?3
            AND (cancel_requested OR attempts >= max_attempts)
          LIMIT ?2"
     );
-    many(db, &sql, params![now, count(most)])
+    many(db, &sql, params![now.wall, count(most), now.row])
 }
 
 /// One text for each combination of filters, so that each uses the index made for it.

@@ -1,6 +1,11 @@
 //! One set of tests, run on both engines.
-#![expect(clippy::unwrap_used, reason = "a failed step is a failed test")]
+#![expect(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    reason = "tests set the scene themselves; a failed step is a failed test"
+)]
 
+mod damage;
 mod model;
 mod place;
 mod suite;

@@ -21,8 +21,8 @@ const LARGEST: u64 = 16 << 20;
 const PASSED: [&str; 4] = ["HOME", "SSH_AUTH_SOCK", "AIOPS_LOG", "TMPDIR"];
 
 impl Shop {
-    /// Runs a job under its lease, which was asked for at `since` of the stopwatch; whether it was
-    /// ended here.
+    /// Runs a job under its lease, which was asked for at `since` of the machine's uptime; whether it
+    /// was ended here.
     pub(super) fn run(&self, claimed: &Claimed, since: Duration) -> bool {
         let job = &claimed.job;
         let folder = self.home.join("artifacts/jobs").join(&job.job_id);

@@ -1,8 +1,8 @@
 //! Keeps a lease while a job runs, and has the job killed when it cannot be kept.
 //!
 //! Two threads: one asks the queue, which may take any time to answer; the other watches the clock
-//! and needs nobody. Time is this machine's stopwatch, counted from before a heartbeat was sent, so
-//! that the job is gone before anybody else may have it.
+//! and needs nobody. Time is this machine's uptime, which goes on while it is suspended, counted from
+//! before a heartbeat was sent, so that the job is gone before anybody else may have it.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Condvar, Mutex, PoisonError};
@@ -32,17 +32,20 @@ pub(super) struct Keeper<'a> {
     length: Duration,
     beat: Duration,
     stop: &'a Stop,
-    /// Until when the lease is certain, by the stopwatch; and why the job is killed, once it is.
+    /// Until when the lease is certain, by the machine's uptime; and why the job is killed, once it is.
     standing: Mutex<(Duration, Option<Why>)>,
     changed: Condvar,
     is_over: AtomicBool,
 }
 
+/// How often the clock is looked at.
+const LOOK: Duration = Duration::from_secs(1);
+
 /// How much sooner than the lease's end the job is killed, as a part of the lease.
 const MARGIN: u32 = 8;
 
 impl<'a> Keeper<'a> {
-    /// Keeps a lease that was claimed at `since` of the stopwatch.
+    /// Keeps a lease that was claimed at `since` of the machine's uptime.
     pub(super) fn new(
         host: &'a Host,
         queue: &'a dyn Queue,
@@ -96,7 +99,7 @@ impl<'a> Keeper<'a> {
 
     fn ask(&self) {
         while self.sleep(|_| self.beat) {
-            let sent = self.host.ticks();
+            let sent = self.host.uptime();
             match self.queue.heartbeat(self.lease, self.length) {
                 Ok(Beat::Held { order, .. }) => {
                     let until = sent + self.length.saturating_sub(self.length / MARGIN);
@@ -115,9 +118,11 @@ impl<'a> Keeper<'a> {
     }
 
     fn watch(&self) {
-        while self.sleep(|until| until.saturating_sub(self.host.ticks())) {
+        // Looked at now and then, too: a wait does not count the time in which the machine was
+        // suspended, and somebody else may have had the job then.
+        while self.sleep(|until| until.saturating_sub(self.host.uptime()).min(LOOK)) {
             let until = self.standing.lock().unwrap_or_else(PoisonError::into_inner).0;
-            if until <= self.host.ticks() {
+            if until <= self.host.uptime() {
                 return self.kill(Why::Lost);
             }
         }
