@@ -62,7 +62,7 @@ fn verdict(context: &Context, folder: &Path, outcome: Outcome) -> Result<Outcome
     let head = repository.commit("HEAD")?;
     let branch = match Ground::of(host, &repository)? {
         Ground::Branch(branch) => branch,
-        Ground::Unknown { why, hint, .. } => return Ok(outcome.but(why).then(hint)),
+        Ground::Unknown { why, hint } => return Ok(outcome.but(why).then(hint)),
         Ground::NoRemote => {
             let why = "there is no remote, so nothing to hold HEAD against";
             return Ok(outcome.but(why).then("git remote add origin URL, git fetch origin"));
