@@ -100,6 +100,10 @@ fn guarded(checkout: &Checkout<'_>) -> Result<Vec<Looked>, Failure> {
             continue;
         };
         if mode == "120000" {
+            all.push((
+                name.to_owned(),
+                Err("it is a link: where it leads is not looked into".into()),
+            ));
             continue;
         }
         let committed = checkout.git.run(&checkout.git.quiet(["cat-file", "blob", blob]))?;
