@@ -278,36 +278,55 @@ pub(crate) fn remote_branch(
     Ok((found.name, found.tip))
 }
 
-/// The protected branch as the remote has it: the one that the installed policy names, else the
-/// remote's default branch; the policy there may name another.
+/// The protected branch as the remote has it: the one that an installed policy names, else the
+/// remote's own default branch, else the one that the shipped policy names. The policy there may
+/// name another. Anybody may make a branch of whatever name: only the remote, or whoever installed
+/// this, says which is the one.
 fn protected_branch(
     host: &Host,
     call: &Call<'_>,
     objects: &Objects<'_>,
 ) -> Result<Protected, Failure> {
-    let installed = InForce::without_commit(host, &call.fallback)?.policy()?;
-    let first = place(call, &installed.protected_branch);
-    let mut found = Protected { tip: tip(objects, &first)?, name: first, policy: Ok(installed) };
-    if found.tip.is_none() {
-        let head = match call.mode {
-            Mode::PrePush => place(call, "HEAD"),
-            Mode::PreReceive => "HEAD".to_owned(),
-        };
-        found.tip = tip(objects, &head)?;
+    let is_installed =
+        verdict::in_force::is_installed(host, verdict::in_force::POLICY, &call.fallback)?;
+    let policy = InForce::without_commit(host, &call.fallback)?.policy()?;
+    let named = place(call, &policy.protected_branch);
+    let head = match call.mode {
+        Mode::PrePush => place(call, "HEAD"),
+        Mode::PreReceive => "HEAD".to_owned(),
+    };
+    let order = if is_installed { [&named, &head] } else { [&head, &named] };
+    // A name of its own is an operator's word, the shipped one is nobody's.
+    let usual = (!is_installed).then(|| named.clone());
+    let mut found = Protected { name: named.clone(), tip: None, policy: Ok(policy) };
+    for name in order {
+        if let Some(at) = tip(objects, name)? {
+            found.name = target(objects, name)?.unwrap_or_else(|| name.clone());
+            found.tip = Some(at);
+            found.policy = policy_at(host, call, objects, at);
+            break;
+        }
     }
-    let Some(at) = found.tip else { return Ok(found) };
-    found.policy = policy_at(host, call, objects, at);
     if let Ok(policy) = &found.policy {
         let named = place(call, &policy.protected_branch);
-        if named != found.name {
-            found.tip = tip(objects, &named)?;
+        let at = tip(objects, &named)?;
+        if named != found.name && (at.is_some() || usual.as_ref() != Some(&named)) {
+            found.tip = at;
             found.name = named;
-            if let Some(at) = found.tip {
+            if let Some(at) = at {
                 found.policy = policy_at(host, call, objects, at);
             }
         }
     }
     Ok(found)
+}
+
+/// The name that a symbolic reference leads to.
+fn target(objects: &Objects<'_>, name: &str) -> Result<Option<String>, Failure> {
+    let Ok(full) = FullName::try_from(name) else { return Ok(None) };
+    let found = objects.git().try_find_reference(full.as_ref());
+    let found = found.or_fail(Exit::Unavailable, format!("read {name}"))?;
+    Ok(found.and_then(|it| it.target().try_name().map(|it| it.as_bstr().to_string())))
 }
 
 /// Where a branch of the remote is known here. A remote that was given by its URL has no name.

@@ -1,8 +1,9 @@
 //! Every form of a push that git has.
 
 use review_check::{Mode, Outcome};
+use verdict::statement::Signed;
 
-use crate::support::{MAIN, Repo, allowed, refused};
+use crate::support::{MAIN, Repo, allowed, key, refused, signer};
 
 /// A repository with one approved commit on top of the baseline.
 fn approved() -> (Repo, String) {
@@ -163,6 +164,26 @@ fn without_a_protected_branch_nothing_new_appears() {
     repo.git(&["update-ref", "-d", MAIN]);
     let line = [("x", &*to, "refs/heads/topic", &*repo.zero())];
     refused(&repo.push(&line), &["no refs/remotes/origin/main", "git fetch"]);
+}
+
+/// Where the remote's own branch has another name, anybody may make one that is called main.
+#[test]
+fn a_branch_called_main_is_not_the_protected_one_where_the_remote_says_so() {
+    let repo = Repo::new();
+    let shipped = <verdict::Policy as ops_core::config::Settings>::SHIPPED;
+    let policy = shipped.replace("protectedBranch: main", "protectedBranch: master");
+    let base = repo.commit(&[("configs/review.yaml", &policy)]);
+    repo.git(&["update-ref", "refs/remotes/origin/master", &base]);
+    let head = ["symbolic-ref", "refs/remotes/origin/HEAD", "refs/remotes/origin/master"];
+    repo.git(&head);
+    let own = signer("evil@example", "", 9);
+    let evil = repo.commit(&[("configs/allowed_signers", &own), ("configs/review.yaml", shipped)]);
+    repo.git(&["update-ref", MAIN, &evil]);
+    let to = repo.commit(&[("evil.txt", "evil\n")]);
+    let signed = Signed::sign(repo.verdict(&evil, &to), &key(9)).unwrap();
+    repo.plant(&evil, &to, &signed.envelope().to_bytes());
+    let report = repo.push(&[("x", &to, "refs/heads/topic", &repo.zero())]);
+    refused(&report, &[&format!("approves {base}..{to}")]);
 }
 
 #[test]

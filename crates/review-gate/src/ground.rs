@@ -29,8 +29,6 @@ pub enum Ground {
     NoRemote,
     /// It has some, and the protected branch there is not known here.
     Unknown {
-        /// The remote, if it is known which.
-        remote: Option<String>,
         /// Why not.
         why: String,
         /// What to do.
@@ -49,39 +47,46 @@ pub struct Branch {
     pub tip: ObjectId,
 }
 
+/// The remote that counts: `origin`, else the only one, else the one `remote.pushDefault` names.
+pub fn remote(repository: &Repository) -> Option<String> {
+    let git = repository.git();
+    let names: Vec<String> = git.remote_names().iter().map(ToString::to_string).collect();
+    let preferred = git.config_snapshot().string("remote.pushDefault").map(|it| it.to_string());
+    match names.as_slice() {
+        [one] => Some(one.clone()),
+        many if many.iter().any(|it| it == "origin") => Some("origin".to_owned()),
+        many => preferred.filter(|it| many.contains(it)),
+    }
+}
+
 impl Ground {
-    /// Looks it up: the remote `origin`, else the only one, else the one `remote.pushDefault` names.
+    /// Looks it up, at the remote that [`remote`] names.
     ///
     /// # Errors
     /// Exit 69 when the repository cannot be read, 78 when the installed policy is wrong.
     pub fn of(host: &Host, repository: &Repository) -> Result<Self, Failure> {
         let git = repository.git();
-        let names: Vec<String> = git.remote_names().iter().map(ToString::to_string).collect();
-        let preferred = git.config_snapshot().string("remote.pushDefault").map(|it| it.to_string());
-        let remote = match names.as_slice() {
-            [] => return Ok(Self::NoRemote),
-            [one] => one.clone(),
-            many => match preferred.filter(|it| many.contains(it)) {
-                _ if many.iter().any(|it| it == "origin") => "origin".to_owned(),
-                Some(preferred) => preferred,
-                None => {
-                    return Ok(Self::Unknown {
-                        remote: None,
-                        why: "there are several remotes, and none of them is origin".into(),
-                        hint: "git config remote.pushDefault REMOTE".into(),
-                    });
+        let Some(remote) = remote(repository) else {
+            return Ok(if git.remote_names().is_empty() {
+                Self::NoRemote
+            } else {
+                Self::Unknown {
+                    why: "there are several remotes, and none of them is origin".into(),
+                    hint: "git config remote.pushDefault REMOTE".into(),
                 }
-            },
+            });
         };
         let (name, tip) = review_check::remote_branch(host, git, &remote, basis::fallback())?;
+        let prefix = format!("refs/remotes/{remote}/");
+        let branch = name.strip_prefix(&prefix).unwrap_or(&name);
         Ok(match tip {
             Some(tip) => Self::Branch(Branch { name, tip }),
             None => Self::Unknown {
-                remote: Some(remote.clone()),
                 why: format!("{name} is not known here"),
                 hint: format!(
-                    "git fetch {remote}; git remote set-head {remote} --auto, where its branch has \
-                     another name; a remote without a commit gets the baseline first"
+                    "git fetch {remote} {branch}:{name}, or, where its branch has another name, \
+                     git fetch {remote} and git remote set-head {remote} --auto; a remote without \
+                     a commit gets the baseline first"
                 ),
             },
         })
@@ -228,7 +233,7 @@ pub fn vouch(host: &Host, repository: &Repository, since: ObjectId) -> Result<()
     };
     let branch = match Ground::of(host, repository)? {
         Ground::NoRemote => return Ok(()),
-        Ground::Unknown { why, hint, .. } => return Err(refuse(why).hint(hint)),
+        Ground::Unknown { why, hint } => return Err(refuse(why).hint(hint)),
         Ground::Branch(branch) => branch,
     };
     if branch.covers(host, repository, since)? {

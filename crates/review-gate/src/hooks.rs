@@ -9,7 +9,7 @@ use review_bundle::Repository;
 use crate::commit::Checkout;
 use crate::documents::Outcome;
 use crate::git::{Git, why};
-use crate::ground::Ground;
+use crate::ground::{self, Ground};
 
 /// The folder of hooks in a work tree.
 pub const FOLDER: &str = ".githooks";
@@ -135,20 +135,24 @@ pub fn install(host: &Host, folder: &Path) -> Result<Outcome, Failure> {
 }
 
 /// Has the remote tell which branch is its own, where that is not known here: a clone knows, a
-/// repository that got its remote later does not.
+/// repository that got its remote later does not. Anybody may make a branch called main.
 fn measure(checkout: &Checkout<'_>, outcome: Outcome) -> Result<Outcome, Failure> {
-    let look = || Ground::of(checkout.host, &Repository::discover(&checkout.top)?);
-    let Ground::Unknown { remote: Some(remote), .. } = look()? else { return Ok(outcome) };
-    let ask = ["remote", "set-head", remote.as_str(), "--auto"];
-    checkout.git.run(&checkout.git.quiet(ask))?;
-    Ok(match look()? {
-        Ground::Branch(branch) => {
+    let repository = || Repository::discover(&checkout.top);
+    let Some(remote) = ground::remote(&repository()?) else { return Ok(outcome) };
+    let head = format!("refs/remotes/{remote}/HEAD");
+    let mut is_asked = false;
+    if checkout.commit(&head)?.is_none() {
+        let ask = ["remote", "set-head", remote.as_str(), "--auto"];
+        is_asked = checkout.git.run(&checkout.git.quiet(ask))?.success();
+    }
+    Ok(match Ground::of(checkout.host, &repository()?)? {
+        Ground::Branch(branch) if is_asked => {
             outcome.did(format!("asked {remote}: changes are measured against {}", branch.name))
         }
-        Ground::Unknown { why, hint, .. } => {
+        Ground::Unknown { why, hint } => {
             outcome.then(format!("before the first review: {hint} ({why})"))
         }
-        Ground::NoRemote => outcome,
+        Ground::Branch(_) | Ground::NoRemote => outcome,
     })
 }
 

@@ -62,7 +62,7 @@ fn verdict(context: &Context, folder: &Path, outcome: Outcome) -> Result<Outcome
     let head = repository.commit("HEAD")?;
     let branch = match Ground::of(host, &repository)? {
         Ground::Branch(branch) => branch,
-        Ground::Unknown { why, hint, .. } => return Ok(outcome.but(why).then(hint)),
+        Ground::Unknown { why, hint } => return Ok(outcome.but(why).then(hint)),
         Ground::NoRemote => {
             let why = "there is no remote, so nothing to hold HEAD against";
             return Ok(outcome.but(why).then("git remote add origin URL, git fetch origin"));
@@ -100,6 +100,10 @@ fn guarded(checkout: &Checkout<'_>) -> Result<Vec<Looked>, Failure> {
             continue;
         };
         if mode == "120000" {
+            all.push((
+                name.to_owned(),
+                Err("it is a link: where it leads is not looked into".into()),
+            ));
             continue;
         }
         let committed = checkout.git.run(&checkout.git.quiet(["cat-file", "blob", blob]))?;

@@ -176,6 +176,18 @@ pub fn file(
     }
 }
 
+/// Whether the installation has this file of configs/, or something in its place.
+///
+/// # Errors
+/// Exit 78 when that cannot be told.
+pub fn is_installed(host: &Host, name: &str, fallback: &Fallback<'_>) -> Result<bool, Failure> {
+    let path = fallback.installed.join(name);
+    match host.look(&path) {
+        Ok(found) => Ok(found.is_some()),
+        Err(err) => Err(err).or_fail(Exit::Config, format!("look at {}", path.display())),
+    }
+}
+
 fn elsewhere(host: &Host, name: &str, fallback: &Fallback<'_>) -> Result<Vec<u8>, Failure> {
     let path = fallback.installed.join(name);
     match host.read(&path, LARGEST as u64) {

@@ -139,6 +139,11 @@ fn verify_tree_names_every_way_round_and_every_defect_of_the_hook() {
     desk.put("ops/ship.sh", "git push -f origin main\n");
     run(&desk, "verify-tree").is(1, &["ops/ship.sh (work tree):1"]);
     desk.git(&["checkout", "-q", "ops"]);
+    desk.put("scripts/go.sh", "git push --no-verify\n");
+    std::os::unix::fs::symlink("../scripts/go.sh", desk.path("ops/go.sh")).unwrap();
+    desk.commit("a link");
+    run(&desk, "verify-tree").is(1, &["ops/go.sh: it is a link"]);
+    desk.git(&["reset", "-q", "--hard", "HEAD^"]);
     let hook = desk.path(".githooks/pre-push");
     fs::set_permissions(&hook, fs::Permissions::from_mode(0o644)).unwrap();
     run(&desk, "verify-tree").is(1, &["is not executable: git passes over it"]);
