@@ -6,7 +6,11 @@
     reason = "tests set the scene"
 )]
 
+mod bombs;
 mod cli;
+mod crash;
+mod escape;
 mod hostile;
+mod quota;
 mod remotes;
 mod support;
