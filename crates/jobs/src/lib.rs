@@ -9,6 +9,7 @@ mod names;
 mod params;
 mod refs;
 mod repositories;
+mod shown;
 mod types;
 mod url;
 
@@ -20,5 +21,6 @@ pub use names::{JobId, Sha};
 pub use params::Param;
 pub use refs::RefPattern;
 pub use repositories::{Repositories, Repository};
+pub use shown::shown;
 pub use types::{JobType, JobTypes, Kind, Limits, Network, Program, Sandbox};
 pub use url::RepoUrl;

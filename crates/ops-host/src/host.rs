@@ -8,6 +8,8 @@ mod files;
 mod links;
 mod lock;
 mod process;
+#[cfg(target_os = "linux")]
+mod remove;
 mod replace;
 mod run_bits;
 #[cfg(target_os = "linux")]

@@ -12,6 +12,8 @@ pub(crate) fn status(ended: Ended, changes: &[Change], all_gone: bool) -> (Statu
         Ended::Deadline => (Status::Timeout, word("DEADLINE")),
         Ended::Memory => (Status::Failure, word("MEMORY_LIMIT")),
         Ended::Files => (Status::Failure, word("ARTIFACT_LIMIT")),
+        Ended::DiskShort => (Status::Error, word("DISK_SHORT")),
+        Ended::MemoryShort => (Status::Error, word("MEMORY_SHORT")),
         Ended::Stopped => (Status::Error, word("STOPPED")),
     };
     match (changes.is_empty(), all_gone) {
@@ -64,6 +66,8 @@ mod tests {
             (Ended::Deadline, Status::Timeout),
             (Ended::Memory, Status::Failure),
             (Ended::Files, Status::Failure),
+            (Ended::DiskShort, Status::Error),
+            (Ended::MemoryShort, Status::Error),
             (Ended::Stopped, Status::Error),
         ] {
             assert_eq!(status(ended, &[], true).0, want);

@@ -18,7 +18,7 @@ use sandbox::{Ended, Job, Outcome};
 
 use crate::documents::Done;
 use crate::logs::{Logs, NAMES};
-use crate::{decide, outputs, scene};
+use crate::{decide, outputs, place, scene};
 
 /// The folder that the job writes while it runs, below the artifact folder.
 const WORK: &str = ".work";
@@ -41,6 +41,12 @@ pub(crate) fn run(
     let home = home.or_fail(Exit::Unavailable, "find the home folder")?;
     let folder = folder.map_or_else(|| home.join("artifacts/jobs").join(id.as_str()), Into::into);
     let doing = || format!("make the artifact folder {}", folder.display());
+    if let Some(ours) = place::is_ours(host, &home, &folder).or_fail(Exit::Unavailable, doing())? {
+        return Err(Failure::new(Exit::Usage, doing()).because(format!(
+            "{} is orb-wrap's own: a job there would change what others use",
+            ours.display()
+        )));
+    }
     host.make_dir(&folder, 0o750).or_fail(Exit::Unavailable, doing())?;
     let folder = host.resolve(&folder).or_fail(Exit::Unavailable, doing())?;
     if !host.names(&folder).or_fail(Exit::Unavailable, doing())?.is_empty() {
@@ -90,6 +96,10 @@ impl Leading<'_> {
         self.artifact.repo.sha = Some(pinned.sha.to_string());
         self.artifact.warnings.extend(pinned.warnings.iter().chain(&worktree.warnings).cloned());
         let done = self.carry_out(plan, types, &pinned, &worktree);
+        if done.is_err() {
+            // Nobody of the job is left: what it left was not taken.
+            let _stays = host.remove_deep_tree(&self.folder.join(WORK)).is_err();
+        }
         let removed = worktree.remove();
         if let Err(failure) = removed {
             self.artifact.warnings.push(format!("WORKTREE_LEFT: {failure}"));
@@ -161,7 +171,7 @@ impl Leading<'_> {
                     detail = format!("{detail}; {}", refused.said);
                 }
                 self.artifact.error_detail = Some(detail);
-                host.remove_tree(&work).or_fail(Exit::Unavailable, "remove the job's folder")
+                host.remove_deep_tree(&work).or_fail(Exit::Unavailable, "remove the job's folder")
             }
         }
     }
@@ -217,6 +227,13 @@ impl Leading<'_> {
             return Ok(());
         }
         let kept = plan.job.keep_output.as_deref();
+        if outcome.too_much {
+            let dropped = "OUTPUT_DROPPED: it left more than it may, or what cannot be looked at";
+            artifact.warnings.push(dropped.to_owned());
+            let doing = || "remove what the job left";
+            host.remove_deep_tree(work).or_fail(Exit::Unavailable, doing())?;
+            return self.read_results(plan, kept, job);
+        }
         let taken = outputs::take(host, work, &self.folder, kept);
         artifact.warnings.extend(taken.or_fail(Exit::Unavailable, "take the job's outputs")?);
         self.read_results(plan, kept, job)
@@ -295,7 +312,7 @@ impl Leading<'_> {
     fn finish(mut self, began: Duration) -> Result<Box<dyn Report>, Failure> {
         let host = &self.context.host;
         let doing = || format!("write {}", self.folder.join("artifact.json").display());
-        let outputs = outputs::list(host, &self.folder);
+        let outputs = outputs::list(host, &self.folder, WORK);
         self.artifact.outputs = outputs.or_fail(Exit::Unavailable, doing())?;
         self.artifact.finished_at = time::rfc3339(host.now());
         let taken = host.ticks().saturating_sub(began).as_millis();

@@ -2,8 +2,6 @@
 //! modes, links, times, attributes, empty folders, names that git would ignore. Git is not asked.
 
 use std::collections::BTreeMap;
-use std::ffi::OsStr;
-use std::fmt::Write as _;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
@@ -134,44 +132,5 @@ fn content(host: &Host, top: &Path, path: &Path, known: &Known) -> Option<Change
 }
 
 pub(crate) fn change(path: &Path, kind: ChangeKind) -> Change {
-    Change { path: shown(path.as_os_str()), kind }
-}
-
-/// A path as text; bytes that are no text, control characters and backslashes as `\xNN`.
-fn shown(path: &OsStr) -> String {
-    let mut text = String::new();
-    for chunk in path.as_bytes().utf8_chunks() {
-        for c in chunk.valid().chars() {
-            if c.is_control() || c == '\\' {
-                let mut buffer = [0; 4];
-                for byte in c.encode_utf8(&mut buffer).bytes() {
-                    let _infallible = write!(text, "\\x{byte:02x}");
-                }
-            } else {
-                text.push(c);
-            }
-        }
-        for byte in chunk.invalid() {
-            let _infallible = write!(text, "\\x{byte:02x}");
-        }
-    }
-    text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_path_is_shown_so_that_no_two_look_the_same() {
-        for (path, want) in [
-            (&b"a/b c"[..], "a/b c"),
-            (b"\xff", "\\xff"),
-            (b"\\xff", "\\x5cxff"),
-            (b"a\nb", "a\\x0ab"),
-            ("ä".as_bytes(), "ä"),
-        ] {
-            assert_eq!(shown(OsStr::from_bytes(path)), want);
-        }
-    }
+    Change { path: jobs::shown(path), kind }
 }

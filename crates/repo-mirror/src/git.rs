@@ -211,11 +211,14 @@ fn follow(
     Ok(Ran { stdout, failed })
 }
 
-/// The end of what git said when it did not do as asked.
+/// The end of what git said when it did not do as asked. What a remote says is among it: nothing
+/// that a terminal would act on is left.
 fn said(stderr: &[u8], ending: Ending) -> String {
     let text = String::from_utf8_lossy(stderr);
     let lines: Vec<&str> = text.lines().map(str::trim).filter(|it| !it.is_empty()).collect();
     let last = lines.get(lines.len().saturating_sub(6)..).unwrap_or_default();
+    let plain = |line: &&str| line.chars().filter(|c| !c.is_control()).take(1000).collect();
+    let last: Vec<String> = last.iter().map(plain).collect();
     if last.is_empty() { format!("git ended with {ending:?}") } else { last.join("\n") }
 }
 

@@ -58,6 +58,11 @@ impl Scratch {
         Ok(Some(Self { host: host.clone(), path, lock_path, place, _lock: lock }))
     }
 
+    /// Where trees in memory lie.
+    pub fn memory(host: &Host) -> PathBuf {
+        Path::new(MEMORY).join(format!("aiops-orb-{}", host.user()))
+    }
+
     /// The folder.
     pub fn path(&self) -> &Path {
         &self.path
@@ -116,7 +121,7 @@ fn top(host: &Host, home: &Path, place: Place) -> Option<PathBuf> {
         Place::Memory => {
             let memory = Path::new(MEMORY);
             host.look(memory).ok().flatten().filter(|it| it.kind == Kind::Folder)?;
-            memory.join(format!("aiops-orb-{}", host.user()))
+            Scratch::memory(host)
         }
     };
     host.make_dir(&path, 0o700).ok()?;

@@ -22,6 +22,10 @@ pub(crate) const THREADS: usize = 2;
 const FILE: RawMode = 0o444;
 const PROGRAM: RawMode = 0o555;
 
+/// The largest file and folder that is read, bytes: a whole one is held in memory, by each thread.
+const LARGEST_FILE: u64 = 512 << 20;
+const LARGEST_FOLDER: u64 = 64 << 20;
+
 /// Why a tree was not written.
 #[derive(Debug)]
 pub(crate) enum Unwritten {
@@ -91,6 +95,10 @@ fn weigh(
         return deep();
     }
     let corrupt = |err: &dyn std::fmt::Display| Unwritten::Corrupt(format!("tree {tree}: {err}"));
+    let header = repository.find_header(tree).map_err(|err| corrupt(&err))?;
+    if header.size() > LARGEST_FOLDER {
+        return bad(format!("a folder takes more than {LARGEST_FOLDER} bytes"));
+    }
     let object = repository.find_object(tree).map_err(|err| corrupt(&err))?;
     let object = object.try_into_tree().map_err(|err| corrupt(&err))?;
     let (mut seen, mut below) = (HashSet::new(), vec![]);
@@ -132,6 +140,7 @@ pub(crate) fn write(
         move |err: Errno| match err {
             Errno::NOSPC | Errno::DQUOT => Unwritten::TooLarge,
             Errno::EXIST | Errno::NOTDIR => Unwritten::Bad(format!("{at}: named twice")),
+            Errno::NAMETOOLONG => Unwritten::Bad(format!("{at}: a name that cannot be written")),
             err => Unwritten::Failed(format!("{at}: {err}")),
         }
     };
@@ -221,14 +230,17 @@ fn write_part(
             break;
         }
         let corrupt = |why: String| Unwritten::Corrupt(format!("{path}: {why}"));
+        let size = repository.find_header(*id).map_err(|err| corrupt(err.to_string()))?.size();
+        if size > LARGEST_FILE {
+            return Err(Unwritten::Bad(format!("{path}: larger than {LARGEST_FILE} bytes")));
+        }
+        if written.fetch_add(size, Ordering::Relaxed) + size > room {
+            return Err(Unwritten::TooLarge);
+        }
         let blob = repository.find_object(*id).map_err(|err| corrupt(err.to_string()))?;
         let hash = gix::objs::compute_hash(id.kind(), Kind::Blob, &blob.data);
         if blob.kind != Kind::Blob || hash.map_err(|err| corrupt(err.to_string()))? != *id {
             return Err(corrupt(format!("object {id} is not what its name says")));
-        }
-        let size = blob.data.len() as u64;
-        if written.fetch_add(size, Ordering::Relaxed) + size > room {
-            return Err(Unwritten::TooLarge);
         }
         let stat = if *mode == entry::Mode::SYMLINK {
             link(top, path, &blob.data)

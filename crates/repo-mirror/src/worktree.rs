@@ -21,8 +21,9 @@ use crate::{git, history, seal};
 
 /// The largest tree that is written, bytes.
 const LARGEST: u64 = 16 << 30;
-/// Room that is left in memory for others, as a part of what is free.
+/// What part of a place's free room a tree may take, and of the memory that is free for all.
 const SHARE: u64 = 2;
+const SHARE_OF_MEMORY: u64 = 4;
 
 /// Where the job sees things.
 #[derive(Clone, Copy, Debug)]
@@ -58,8 +59,7 @@ impl Worktree {
     ) -> Result<Result<Self, String>, Failure> {
         for place in [Place::Memory, Place::Disk] {
             let Some(scratch) = Scratch::new(host, home, job, place)? else { continue };
-            let room = host.space(scratch.path()).map_or(0, |it| it.available_bytes / SHARE);
-            let room = if place == Place::Disk { LARGEST } else { room.min(LARGEST) };
+            let room = room(host, &scratch).min(LARGEST);
             match Self::fill(host, scratch, pinned, inside, room) {
                 Ok(worktree) => return Ok(Ok(worktree)),
                 Err(Unwritten::Corrupt(why)) => return Ok(Err(why)),
@@ -191,6 +191,18 @@ impl Worktree {
     /// Exit 69 when something of them stays.
     pub fn remove(self) -> Result<(), Failure> {
         self.scratch.remove()
+    }
+}
+
+/// How much may be written to a place.
+fn room(host: &Host, scratch: &Scratch) -> u64 {
+    let room = host.space(scratch.path()).map_or(0, |it| it.available_bytes / SHARE);
+    match scratch.place() {
+        Place::Disk => room,
+        // A file system in memory says how much it may take, not how much there is.
+        Place::Memory => {
+            room.min(host.memory().map_or(0, |it| it.available_bytes / SHARE_OF_MEMORY))
+        }
     }
 }
 

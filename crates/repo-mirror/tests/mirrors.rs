@@ -196,6 +196,7 @@ fn a_remote_that_hangs_or_floods_is_ended_with_all_it_started() {
     for (script, bytes, why) in [
         ("(trap '' TERM HUP; exec sleep 98711) & sleep 98711", 1 << 30, "did not end in 2 s"),
         ("while :; do echo noise >&2; done", 1 << 30, "did not end in 2 s"),
+        ("printf 'no \\033]0;title\\007\\033[2Jway\\n' >&2; exit 1", 1 << 30, "no ]0;title[2Jway"),
         // Lines as they come before the references, without end.
         (
             "while :; do printf '0032# service=git-upload-pack xxxxxxxxxxxxxxxxxxxx\\n'; done",

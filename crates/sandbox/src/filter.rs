@@ -80,6 +80,7 @@ const ABSENT: &[c_long] = &[
     libc::SYS_io_uring_register,
     libc::SYS_io_uring_setup,
     libc::SYS_memfd_create,
+    libc::SYS_memfd_secret,
     libc::SYS_mount_setattr,
     libc::SYS_move_mount,
     libc::SYS_open_tree,
@@ -115,8 +116,7 @@ pub(crate) fn apply() -> Result<(), String> {
     if cfg!(target_arch = "x86_64") {
         seccompiler::apply_filter(&no_x32()).map_err(|err| err.to_string())?;
     }
-    let absent = ABSENT.iter().map(|&call| (call, vec![])).collect();
-    let all = [(refused(), libc::EPERM), (Ok(absent), libc::ENOSYS)];
+    let all = [(refused(), libc::EPERM), (absent(), libc::ENOSYS)];
     for (rules, errno) in all {
         let filter = rules.and_then(|rules| program(rules, errno)).map_err(|it| it.to_string())?;
         seccompiler::apply_filter(&filter).map_err(|err| err.to_string())?;
@@ -163,6 +163,14 @@ fn refused() -> Result<Rules, BackendError> {
     Ok(rules)
 }
 
+fn absent() -> Result<Rules, BackendError> {
+    let mut rules: Rules = ABSENT.iter().map(|&call| (call, vec![])).collect();
+    // Any other kind can take room that no size tells of.
+    let kinds = vec![SeccompRule::new(vec![argument(1, SeccompCmpOp::Ne, 0)?])?];
+    rules.insert(libc::SYS_fallocate, kinds);
+    Ok(rules)
+}
+
 fn argument(at: u8, is: SeccompCmpOp, value: u64) -> Result<SeccompCondition, BackendError> {
     SeccompCondition::new(at, SeccompCmpArgLen::Dword, is, value)
 }
@@ -174,5 +182,6 @@ mod tests {
     #[test]
     fn the_filters_compile_for_this_machine() {
         assert!(program(refused().unwrap(), libc::EPERM).unwrap().len() > REFUSED.len());
+        assert!(program(absent().unwrap(), libc::ENOSYS).unwrap().len() > ABSENT.len());
     }
 }

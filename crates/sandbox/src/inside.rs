@@ -9,7 +9,7 @@ use jobs::Layer;
 use ops_core::failure::{Exit, Failure, OrFail};
 use ops_core::host::{Host, Replacement};
 use rustix::fs::{Mode, OFlags};
-use rustix::process::{Gid, Uid};
+use rustix::process::{DumpableBehavior, Gid, Uid, set_dumpable_behavior};
 
 use crate::order::{Order, Told};
 use crate::{filter, landlocked, limits, probe};
@@ -47,6 +47,8 @@ fn prepare(host: &Host) -> Result<Order, Failure> {
     let line = probe::line(LONGEST).or_fail(Exit::WrapperFailed, doing())?;
     let order: Order = serde_json::from_slice(&line).or_fail(Exit::WrapperFailed, doing())?;
     rustix::process::umask(Mode::WGRP | Mode::WOTH);
+    // Where memory runs out the job goes first. It is an offer: without it the job is as safe.
+    let _unmarked = give_way().is_err();
     let user = order.user.map_or(Ok(()), become_user);
     user.or_fail(Exit::WrapperFailed, doing())?;
     let limited = limits::apply(&order.limits);
@@ -80,8 +82,20 @@ fn prepare(host: &Host) -> Result<Order, Failure> {
     let nothing = rustix::fs::open("/dev/null", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())
         .or_fail(Exit::WrapperFailed, doing())?;
     rustix::stdio::dup2_stdin(&nothing).or_fail(Exit::WrapperFailed, doing())?;
+    // What whoever started us left open, such as a folder, would lead out of the walls.
+    close_fds::set_fds_cloexec(3, &[]);
     host.enter(&order.folder).or_fail(Exit::WrapperFailed, doing())?;
     Ok(order)
+}
+
+/// Has the kernel end this process, and what it becomes and starts, before any other.
+fn give_way() -> rustix::io::Result<()> {
+    // All our programs close what the kernel tells of them to their own user; as what it becomes
+    // this one is open again.
+    set_dumpable_behavior(DumpableBehavior::Dumpable)?;
+    let path = "/proc/self/oom_score_adj";
+    let file = rustix::fs::open(path, OFlags::WRONLY | OFlags::CLOEXEC, Mode::empty())?;
+    rustix::io::write(file, b"1000").map(drop)
 }
 
 /// Becomes a user that owns nothing. This process has one thread: its user is the process's.

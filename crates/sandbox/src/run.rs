@@ -32,6 +32,10 @@ pub enum Ended {
     Memory,
     /// It wrote more than it may, and was killed.
     Files,
+    /// The disk it writes to was nearly full, and it was killed: what it has open may be the reason.
+    DiskShort,
+    /// This machine was short of memory, and it was killed.
+    MemoryShort,
     /// This process was asked to end, and ended it.
     Stopped,
 }
@@ -49,6 +53,8 @@ pub struct Outcome {
     pub set_up: Duration,
     /// Whether everything it started is gone.
     pub all_gone: bool,
+    /// Whether it left more than it may: too much or too many, or what cannot be looked at.
+    pub too_much: bool,
 }
 
 /// Why a job was not started.
@@ -104,8 +110,12 @@ pub fn run(
     running.hang_up();
     let ended = look_on(host, job, &mut running, sink, stop);
     let all_gone = running.end(LAST_BREATH);
-    let ended = ended.or_fail(Exit::Unavailable, doing())?;
-    Ok(Ok(Outcome { ended, held, started, set_up, all_gone }))
+    let too_much = has_too_much(host, job);
+    let ended = match ended.or_fail(Exit::Unavailable, doing())? {
+        Ended::Code(_) if too_much => Ended::Files,
+        ended => ended,
+    };
+    Ok(Ok(Outcome { ended, held, started, set_up, all_gone, too_much }))
 }
 
 fn order(host: &Host, job: &Job) -> Order {
@@ -167,17 +177,13 @@ fn look_on(
             return Ok(Ended::Deadline);
         }
         if now >= next_look {
-            if usage::memory(host, running.id()) > job.limits.memory_mib << 20 {
-                return Ok(Ended::Memory);
-            }
-            if has_too_much(host, job) {
-                return Ok(Ended::Files);
+            if let Some(ended) = over(host, job, running.id()) {
+                return Ok(ended);
             }
             next_look = host.ticks() + LOOK;
         }
         match running.next(next_look.min(end).saturating_sub(host.ticks()), stop)? {
             Event::Said(stream, bytes) => sink(stream, &bytes)?,
-            Event::Ended(_) if has_too_much(host, job) => return Ok(Ended::Files),
             Event::Ended(Ending::Code(code)) => return Ok(Ended::Code(code)),
             Event::Ended(Ending::Signal(signal)) => return Ok(Ended::Code(128 + signal)),
             Event::Ended(Ending::Deadline) => return Ok(Ended::Deadline),
@@ -187,7 +193,21 @@ fn look_on(
     }
 }
 
+/// What is over its limit now. A single process's own limits do not add up, and files that have no
+/// name any more, or memory that belongs to no process, are seen by what is left for all.
+fn over(host: &Host, job: &Job, process: u32) -> Option<Ended> {
+    if usage::is_memory_over(host, process, job.limits.memory_mib << 20) {
+        return Some(Ended::Memory);
+    }
+    if has_too_much(host, job) {
+        return Some(Ended::Files);
+    }
+    if host.space(&job.writable.from).is_ok_and(|it| it.is_short()) {
+        return Some(Ended::DiskShort);
+    }
+    host.memory().is_ok_and(|it| it.is_short()).then_some(Ended::MemoryShort)
+}
+
 fn has_too_much(host: &Host, job: &Job) -> bool {
-    let (bytes, files) = usage::files(host, &job.writable.from);
-    bytes > job.limits.artifact_mib << 20 || files > usage::MOST_FILES
+    usage::are_files_over(host, &job.writable.from, job.limits.artifact_mib << 20)
 }

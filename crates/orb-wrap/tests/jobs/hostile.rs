@@ -13,7 +13,7 @@ use crate::support::{World, as_each_user};
 const MUST_FAIL: &str =
     r#"must_fail() { if "$@" 2>/dev/null; then echo "DID: $*"; else echo "refused: $*"; fi; }"#;
 
-fn contained(world: &World, script: &str) -> crate::support::Ran {
+pub(crate) fn contained(world: &World, script: &str) -> crate::support::Ran {
     let ran = world.job("hostile", &format!("{MUST_FAIL}\n{script}"));
     let said = ran.said();
     assert!(!said.contains("DID"), "{said}");

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::PathBuf;
 
+use fakes::{Accepted, Fake, Received, Reply, Service};
 use push::{Checkout, Format, Hermetic, Remote, Transport};
 
 use crate::support::{Ran, World};
@@ -194,4 +195,67 @@ fn a_corrupt_mirror_is_made_anew_from_the_remote() {
             }
         }
     });
+}
+
+/// A server of plain files, which may say that others have what it has not.
+struct Plain {
+    folder: PathBuf,
+    elsewhere: String,
+    redirects: bool,
+}
+
+impl Service for Plain {
+    fn answer(&mut self, request: &Received) -> Reply {
+        let path = request.target.split('?').next().unwrap_or_default().trim_start_matches('/');
+        if self.redirects {
+            let there = self.elsewhere.clone() + &request.target.replace("empty", "bare");
+            return Reply::new(302, "text/plain", Vec::new()).with_header("Location", &there);
+        }
+        if path.ends_with("http-alternates") {
+            return Reply::new(
+                200,
+                "text/plain",
+                format!("{}/bare/objects\n", self.elsewhere).into(),
+            );
+        }
+        match fs::read(self.folder.join(path)) {
+            Ok(bytes) => Reply::new(200, "text/plain", bytes),
+            Err(_) => Reply::new(404, "text/plain", Vec::new()),
+        }
+    }
+
+    fn accepted(&self) -> Vec<Accepted> {
+        Vec::new()
+    }
+}
+
+#[test]
+fn a_remote_does_not_send_us_to_another() {
+    let world = World::new(false);
+    let bare = world.path("bare");
+    let path = bare.display().to_string();
+    world.git(&["clone", "-q", "--bare", ".", &path]);
+    World::git_in(&bare, &["update-server-info"], "");
+    let sha = world.git(&["rev-parse", "HEAD"]);
+    let serve = |elsewhere: String, redirects| {
+        Fake::start(Plain { folder: world.path(""), elsewhere, redirects })
+    };
+    let whole = serve("http://192.0.2.1".to_owned(), false);
+    // One that has the references, and no objects.
+    let empty = world.path("empty");
+    fs::create_dir_all(empty.join("info")).unwrap();
+    for name in ["HEAD", "info/refs"] {
+        fs::copy(bare.join(name), empty.join(name)).unwrap();
+    }
+    for redirects in [false, true] {
+        let lure = serve(whole.url(), redirects);
+        world.repositories(&format!("{}/empty", lure.url()), "refs/heads/main");
+        let ran = world.orb(&["run", "--job", "orb_doctor", "--repo", "target", "--sha", &sha]);
+        assert_eq!((ran.code, ran.word().as_str()), (69, "error ERROR"), "{ran:?}");
+        assert!(!lure.received().is_empty());
+        assert!(whole.received().is_empty(), "{:?}", whole.received());
+    }
+    world.repositories(&format!("{}/bare", whole.url()), "refs/heads/main");
+    let ran = world.orb(&["run", "--job", "orb_doctor", "--repo", "target", "--sha", &sha]);
+    assert!(!whole.received().is_empty() && ran.json["status"] != "rejected", "{ran:?}");
 }
