@@ -106,7 +106,7 @@ fn a_commit_of_a_hundred_thousand_files_is_looked_at_as_any_other() {
     }
     let ran = over(&world, &tree(&world, &entries));
     if ops_core::host::Host::real().find_program("bwrap").is_none() {
-        eprintln!("skipped: bubblewrap is not installed");
+        skipped::told(skipped::this_test(), "bubblewrap is not installed");
         return;
     }
     assert_eq!((ran.code, ran.word().as_str()), (0, "success"), "{ran:?}");

@@ -79,7 +79,7 @@ fn programs_with_the_owners_bit_give_nothing() {
 #[test]
 fn calls_that_lead_around_the_walls_are_refused() {
     if std::env::consts::ARCH != "x86_64" {
-        eprintln!("skipped: the numbers of system calls are x86_64's");
+        skipped::told(skipped::this_test(), "the numbers of system calls are x86_64's");
         return;
     }
     as_each_user(|world| {

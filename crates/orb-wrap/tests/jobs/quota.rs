@@ -70,7 +70,7 @@ fn memory_that_processes_share_counts_each_time_it_is_another() {
         // mmap(SHARED|ANONYMOUS), filled by read: none of it is the process's own data.
         let share = r#"perl -e 'my $n = 100 << 20; my $at = syscall(9, 0, $n, 3, 0x21, -1, 0); open Z, "/dev/zero"; syscall(0, fileno(Z), $at, $n); WAIT'"#;
         if std::env::consts::ARCH != "x86_64" {
-            eprintln!("skipped: the numbers of system calls are x86_64's");
+            skipped::told(skipped::this_test(), "the numbers of system calls are x86_64's");
             return;
         }
         let many =
@@ -90,7 +90,7 @@ fn memory_that_processes_share_counts_each_time_it_is_another() {
 fn files_without_a_name_do_not_fill_the_disk() {
     let world = World::new(false);
     if !ops_core::host::Host::real().is_root() {
-        eprintln!("skipped: only root can mount a small disk");
+        skipped::told(skipped::this_test(), "only root can mount a small disk");
         return;
     }
     world.put(
@@ -113,7 +113,7 @@ fn files_without_a_name_do_not_fill_the_disk() {
     command.env_clear().envs(orb.get_envs().filter_map(|(name, value)| Some((name, value?))));
     let output = command.output().unwrap();
     if !output.stderr.is_empty() && output.stdout.is_empty() {
-        eprintln!("skipped: {}", String::from_utf8_lossy(&output.stderr));
+        skipped::told(skipped::this_test(), String::from_utf8_lossy(&output.stderr));
         return;
     }
     let ran = world.ran(&output);
@@ -125,7 +125,7 @@ fn files_without_a_name_do_not_fill_the_disk() {
 fn a_disk_that_is_full_or_read_only_is_told_and_leaves_nothing() {
     let world = World::new(false);
     if !ops_core::host::Host::real().is_root() {
-        eprintln!("skipped: only root can mount a small disk");
+        skipped::told(skipped::this_test(), "only root can mount a small disk");
         return;
     }
     let sha = world.git(&["rev-parse", "HEAD"]);
