@@ -49,6 +49,8 @@ pub(crate) fn run(
     }
     host.make_dir(&folder, 0o750).or_fail(Exit::Unavailable, doing())?;
     let folder = host.resolve(&folder).or_fail(Exit::Unavailable, doing())?;
+    // Two that were given one folder: the second must not write into the first one's.
+    let _claim = host.lock_folder(&folder)?.map_err(|busy| busy.failure("job in this folder"))?;
     if !host.names(&folder).or_fail(Exit::Unavailable, doing())?.is_empty() {
         return Err(Failure::new(Exit::Malformed, doing())
             .because("it is not empty: an artifact is never overwritten"));

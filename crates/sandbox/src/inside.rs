@@ -10,6 +10,7 @@ use ops_core::failure::{Exit, Failure, OrFail};
 use ops_core::host::{Host, Replacement};
 use rustix::fs::{Mode, OFlags};
 use rustix::process::{DumpableBehavior, Gid, Uid, set_dumpable_behavior};
+use rustix::thread::{CapabilitySet, CapabilitySets};
 
 use crate::order::{Order, Told};
 use crate::{filter, landlocked, limits, probe};
@@ -52,8 +53,11 @@ fn prepare(host: &Host) -> Result<Order, Failure> {
     let user = order.user.map_or(Ok(()), become_user);
     user.or_fail(Exit::WrapperFailed, doing())?;
     let limited = limits::apply(&order.limits);
-    // Both filters and Landlock need it, and it is asked for again below.
+    // Both filters and Landlock need it. What came of both is asked for again below.
     let _told_below = rustix::thread::set_no_new_privs(true).is_err();
+    let none = CapabilitySet::empty();
+    let none = CapabilitySets { effective: none, permitted: none, inheritable: none };
+    let _told_below = rustix::thread::set_capabilities(None, none).is_err();
     let read_only = probe::read_only(&order.read_only);
     let was_writable = probe::spare_is_writable(&order.spare);
     let landlocked = landlocked::apply(&order.writable);

@@ -113,11 +113,11 @@ pub(crate) fn privileges(host: &Host) -> [(Layer, Result<String, String>); 2] {
     let no_new = field("NoNewPrivs").and_then(|it| {
         if it == "1" { Ok("the kernel says so".to_owned()) } else { Err(format!("it is {it}")) }
     });
-    let none = ["CapEff", "CapPrm", "CapAmb"].iter().try_for_each(|name| {
+    let none = ["CapEff", "CapPrm", "CapInh", "CapAmb"].iter().try_for_each(|name| {
         let bits = field(name)?;
         if bits.bytes().all(|it| it == b'0') { Ok(()) } else { Err(format!("{name} is {bits}")) }
     });
-    let none = none.map(|()| "effective, permitted and ambient: none".to_owned());
+    let none = none.map(|()| "effective, permitted, inheritable and ambient: none".to_owned());
     [(Layer::NoNewPrivileges, no_new), (Layer::NoCapabilities, none)]
 }
 

@@ -67,11 +67,11 @@ fn programs_with_the_owners_bit_give_nothing() {
             must_fail nice -n -5 sh -c '[ $(nice) -lt 0 ]'
             cp /usr/bin/id $ARTIFACT_DIR/id; chmod 6755 $ARTIFACT_DIR/id
             [ "$($ARTIFACT_DIR/id -u)" = "$id" ] || echo "DID: become another"
-            grep -E '^(CapEff|CapPrm|CapAmb|NoNewPrivs|Seccomp):' /proc/self/status"#,
+            grep -E '^(CapEff|CapPrm|CapInh|CapAmb|NoNewPrivs|Seccomp):' /proc/self/status"#,
         );
         assert_eq!(ran.word(), "success", "{}", ran.said());
         let said = ran.said();
-        assert_eq!(said.matches(":\t0000000000000000").count(), 3, "{said}");
+        assert_eq!(said.matches(":\t0000000000000000").count(), 4, "{said}");
         assert!(said.contains("NoNewPrivs:\t1") && said.contains("Seccomp:\t2"), "{said}");
     });
 }
