@@ -18,6 +18,9 @@ use crate::settings::{Retention, Settings};
 /// How often jobs are settled that need no worker.
 const BETWEEN_SWEEPS: Duration = Duration::from_secs(5);
 
+/// How long its end is waited for.
+const LAST_WORDS: Duration = Duration::from_secs(5);
+
 /// How many sweeps there are between two looks for what is old: about an hour.
 const SWEEPS: u32 = 720;
 
@@ -27,6 +30,7 @@ const TOGETHER: usize = 500;
 /// A thread that keeps the house.
 #[derive(Debug)]
 pub(crate) struct Keeper {
+    host: Host,
     stop: Arc<Stop>,
     thread: JoinHandle<()>,
 }
@@ -53,14 +57,18 @@ pub(crate) fn start(
             }
         }
     });
-    Ok(Keeper { stop, thread: thread.or_fail(Exit::Unavailable, doing())? })
+    let thread = thread.or_fail(Exit::Unavailable, doing())?;
+    Ok(Keeper { host: context.host.clone(), stop, thread })
 }
 
 impl Keeper {
-    /// Ends it.
+    /// Ends it; one that waits for a queue that does not answer is left to the process's end.
     pub(crate) fn end(self) {
         self.stop.ask();
-        let _panicked = self.thread.join().is_err();
+        let limit = self.host.ticks() + LAST_WORDS;
+        while !self.thread.is_finished() && self.host.ticks() < limit {
+            self.host.pause(Duration::from_millis(10));
+        }
     }
 }
 

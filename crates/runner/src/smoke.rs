@@ -23,7 +23,9 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Box<dyn Report>, Fai
             reply.problem().errors.into_iter().map(|error| error.field).collect();
         let mut found = reply.status.to_string();
         if !reply.is_success() && !fields.is_empty() {
-            found = format!("{found} naming {}", fields.join(", "));
+            let name = |field: String| if field.is_empty() { "the whole".into() } else { field };
+            let names: Vec<String> = fields.into_iter().map(name).collect();
+            found = format!("{found} naming {}", names.join(", "));
         }
         let (name, expected) = (name.to_owned(), expected.to_owned());
         checks.push(SmokeCheck { name, ok: found == expected, expected, found });
@@ -33,7 +35,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Box<dyn Report>, Fai
     check("list", "200", api.get("/jobs", &[("limit", "1")])?);
     check("metrics", "200", api.get("/metrics", &[])?);
     check("unlisted", "422 naming job_type, repo_name", api.post("/jobs", Some(&unlisted))?);
-    check("malformed", "422 naming ", api.post("/jobs", Some(&json!([])))?);
+    check("malformed", "422 naming the whole", api.post("/jobs", Some(&json!([])))?);
     check("escape", "404", api.get("/jobs/20000101T000000Z-000000/artifacts/x", &[])?);
     let ok = checks.iter().all(|check| check.ok);
     let schema = "aiops.runner.smoke/1".into();
@@ -47,9 +49,12 @@ impl Report for Smoke {
 
     fn write_human(&self, out: &mut dyn Write) -> io::Result<()> {
         for check in &self.checks {
-            let word = if check.ok { "ok" } else { "FAILED" };
-            let SmokeCheck { name, expected, found, .. } = check;
-            writeln!(out, "{word:<7} {name:<14} expected {expected}, found {found}")?;
+            let SmokeCheck { name, expected, found, ok } = check;
+            if *ok {
+                writeln!(out, "ok      {name:<14} {found}")?;
+            } else {
+                writeln!(out, "FAILED  {name:<14} expected {expected}, found {found}")?;
+            }
         }
         Ok(())
     }

@@ -27,6 +27,9 @@ pub(crate) const BETWEEN_LOOKS: Duration = Duration::from_secs(2);
 /// How long a worker waits after the queue could not be asked.
 const AFTER_FAULT: Duration = Duration::from_secs(1);
 
+/// How long a worker that is to end waits for the queue, after what still runs was stopped.
+const LAST_WORDS: Duration = Duration::from_secs(10);
+
 /// The program that runs one job.
 const PROGRAM: &str = "orb-wrap";
 
@@ -129,10 +132,13 @@ impl Workers {
             if shop.host.ticks() >= limit {
                 shop.stop_all();
             }
+            if shop.host.ticks() >= limit + LAST_WORDS {
+                // A database that hangs answers nobody. The leases run out by themselves, and what
+                // still runs goes with this process.
+                shop.tell("the queue does not answer: what still runs is left to it");
+                break;
+            }
             shop.host.pause(Duration::from_millis(50));
-        }
-        for thread in self.threads {
-            let _panicked = thread.join().is_err();
         }
         Done {
             ended: shop.ended.load(Ordering::SeqCst),

@@ -117,6 +117,22 @@ impl Cluster {
         self.end(Signal::KILL);
     }
 
+    /// Has all its processes hang: connections stay, and nothing is answered.
+    pub fn freeze(&self) {
+        self.signal(Signal::STOP);
+    }
+
+    /// Lets them go on.
+    pub fn thaw(&self) {
+        self.signal(Signal::CONT);
+    }
+
+    fn signal(&self, signal: Signal) {
+        if let Some(server) = &*self.held() {
+            let _gone = kill_all(server, signal).is_err();
+        }
+    }
+
     /// Starts it again; returns when it answers.
     ///
     /// # Panics
@@ -211,17 +227,23 @@ impl Drop for Cluster {
     }
 }
 
-/// Ends a server. One that is asked to tells its processes itself; killed, it cannot, and each of them
-/// is a group of its own.
+/// Ends a server. One that is asked to tells its processes itself; killed, it cannot.
 fn kill(server: &Child, signal: Signal) -> rustix::io::Result<()> {
+    if signal == Signal::KILL {
+        kill_all(server, signal)
+    } else {
+        kill_process(Pid::from_child(server), signal)
+    }
+}
+
+/// Signals a server and its processes, each of which is a group of its own.
+fn kill_all(server: &Child, signal: Signal) -> rustix::io::Result<()> {
     let id = server.id();
     let children = fs::read_to_string(format!("/proc/{id}/task/{id}/children"));
     kill_process(Pid::from_child(server), signal)?;
-    if signal == Signal::KILL {
-        for child in children.unwrap_or_default().split_whitespace() {
-            if let Some(child) = child.parse().ok().and_then(Pid::from_raw) {
-                let _gone = kill_process(child, signal).is_err();
-            }
+    for child in children.unwrap_or_default().split_whitespace() {
+        if let Some(child) = child.parse().ok().and_then(Pid::from_raw) {
+            let _gone = kill_process(child, signal).is_err();
         }
     }
     Ok(())

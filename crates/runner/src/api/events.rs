@@ -79,15 +79,14 @@ type Told = Result<Event, std::convert::Infallible>;
 async fn tell(state: &Shared, mut job: Job, mut cursor: Cursor, feed: &Feed<Told>) -> Option<()> {
     let mut changes = state.changes.clone();
     let mut told: Option<Job> = None;
-    let mut seen: Option<Instant> = None;
+    // Its outputs grow without a ring; the job itself does not change without one.
+    let (mut is_news, mut seen) = (true, Instant::now());
     loop {
-        // Its outputs grow without a ring; the job itself does not change without one.
-        let is_news = changes.has_changed().unwrap_or(true);
         changes.borrow_and_update();
-        if is_news || seen.is_none_or(|at| at.elapsed() >= BETWEEN_LOOKS_WAITING) {
+        if is_news || seen.elapsed() >= BETWEEN_LOOKS_WAITING {
             let job_id = job.job_id.clone();
             job = state.ask(move |queue| queue.get(&job_id)).await.ok()??;
-            seen = Some(Instant::now());
+            seen = Instant::now();
         }
         // Looked at before the outputs: what was said before an end is told before it.
         let has_ended = job.status.is_final();
@@ -101,15 +100,15 @@ async fn tell(state: &Shared, mut job: Job, mut cursor: Cursor, feed: &Feed<Told
             return send(feed, "end", cursor, &JobView::new(&job)).await;
         }
         let limit = if job.started_at.is_some() { BETWEEN_LOOKS } else { BETWEEN_LOOKS_WAITING };
-        tokio::select! {
+        is_news = tokio::select! {
             // Who follows a silent job and goes away is noticed by nothing else.
             () = feed.closed() => return None,
-            news = tokio::time::timeout(limit, changes.changed()) => {
-                if let Ok(Err(_closed)) = news {
-                    return None;
-                }
-            }
-        }
+            news = tokio::time::timeout(limit, changes.changed()) => match news {
+                Ok(Ok(())) => true,
+                Ok(Err(_closed)) => return None,
+                Err(_elapsed) => false,
+            },
+        };
     }
 }
 

@@ -27,14 +27,19 @@ pub(super) struct Refused(pub(super) Problem);
 
 fn write_job(job: &JobView, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "{} {}", job.job_id, job.status)?;
+    let is_asked = job.cancel_requested && !job.status.is_final();
+    let attempts = format!("{} of {}", job.attempts, job.max_attempts);
     let lines = [
         ("job", Some(job.job_type.clone())),
-        ("repository", Some(format!("{} ({})", job.repo_name, job.remote_url))),
+        ("repository", Some(job.repo_name.clone())),
+        ("address", Some(job.remote_url.clone())),
         ("commit", Some(job.sha.clone())),
         ("submitted", Some(job.created_at.clone())),
         ("started", job.started_at.clone()),
         ("ended", job.finished_at.clone()),
         ("worker", job.worker.as_ref().map(|it| it.name.clone())),
+        ("attempts", (job.attempts > 1).then_some(attempts)),
+        ("cancel", is_asked.then(|| "its worker is asked to stop it".into())),
         ("exit code", job.exit_code.map(|it| it.to_string())),
         ("why", job.detail.clone()),
     ];
@@ -91,6 +96,9 @@ impl Report for Listed {
         for job in &self.0.jobs {
             let (id, status) = (&job.job_id, job.status.name());
             writeln!(out, "{id}  {status:<17} {:<18} {}", job.job_type, job.repo_name)?;
+        }
+        if self.0.jobs.is_empty() {
+            return writeln!(out, "no jobs");
         }
         match &self.0.next {
             Some(next) => writeln!(out, "more: --before {next}"),
