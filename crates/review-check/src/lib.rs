@@ -5,6 +5,7 @@
 //! Nothing turns it off: it takes no flag, and of the environment only where the repository lies.
 
 mod ancestry;
+mod branch;
 mod decide;
 mod facts;
 pub mod lines;
@@ -95,7 +96,8 @@ pub fn remote_branch(
 ) -> Result<(String, Option<ObjectId>), Failure> {
     let (mode, cwd, remote) = (Mode::PrePush, git.git_dir(), Some(remote));
     let call = Call { mode, cwd, lines: b"", remote, fallback };
-    observe::remote_branch(host, &call, &Objects::of(git))
+    let found = branch::protected_branch(host, &call, &Objects::of(git))?;
+    Ok((found.name, found.tip))
 }
 
 /// The repository that git runs the hook in. In a linked work tree, in a bare one and in one that

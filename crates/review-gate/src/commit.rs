@@ -186,7 +186,8 @@ impl<'a> Checkout<'a> {
         self.git.said(["checkout-index", "-f", "-u", "--"].into_iter().chain(paths)).map(drop)
     }
 
-    /// Brings them up after a run that died in between: only where the index still is the parent's.
+    /// Brings them up after a run that died in between: only where the index, or a file in the work
+    /// tree, still is the parent's.
     ///
     /// # Errors
     /// Exit 69 with what git said.
@@ -196,7 +197,15 @@ impl<'a> Checkout<'a> {
         if self.parsed("HEAD^{tree}")?.as_deref() != Some(&staged)
             && self.parsed("HEAD^1^{tree}")?.as_deref() == Some(&staged)
         {
-            self.follow(files)?;
+            return self.follow(files);
+        }
+        for file in files {
+            let there = self.host.read_plain(&self.top.join(&file.path), 4 << 20);
+            let there = there.ok().map(|(_, bytes)| bytes);
+            let is_parents = there == self.file_at("HEAD^1", &file.path)?;
+            if is_parents && there.as_ref() != Some(&file.bytes) {
+                self.follow(std::slice::from_ref(file))?;
+            }
         }
         Ok(())
     }

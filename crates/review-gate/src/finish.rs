@@ -3,6 +3,7 @@
 
 use std::path::Path;
 
+use gix::ObjectId;
 use ops_core::cli::Context;
 use ops_core::failure::Failure;
 use review_bundle::Repository;
@@ -23,8 +24,7 @@ pub fn finish(context: &Context, folder: &Path) -> Result<Outcome, Failure> {
     let mut outcome = Outcome::of("finish");
     let head = repository.commit("HEAD")?;
     outcome.commit = Some(head.to_string());
-    if let Some(approved) = approval::advanced(&repository, head)? {
-        checkout.settle(&[file(&approved.to_string())])?;
+    if let Some(approved) = settle(&checkout, &repository)? {
         return Ok(outcome.did(format!("the baseline is {approved} already; nothing was changed")));
     }
     let (_, who) = match approval::of(host, &repository, head)? {
@@ -50,6 +50,22 @@ pub fn finish(context: &Context, folder: &Path) -> Result<Outcome, Failure> {
         .did(format!("{approved} is approved, signed by {who}"))
         .did(format!("moved the baseline there, in commit {commit}"))
         .then("git push"))
+}
+
+/// Brings index and work tree up where a call died after it had moved HEAD. Returns what HEAD
+/// advances the baseline to, where it does.
+///
+/// # Errors
+/// Exit 69 when git cannot be asked.
+pub fn settle(
+    checkout: &Checkout<'_>,
+    repository: &Repository,
+) -> Result<Option<ObjectId>, Failure> {
+    let approved = approval::advanced(repository, repository.commit("HEAD")?)?;
+    if let Some(approved) = approved {
+        checkout.settle(&[file(&approved.to_string())])?;
+    }
+    Ok(approved)
 }
 
 fn file(approved: &str) -> File {

@@ -19,6 +19,9 @@ use verdict::trust;
 
 use crate::{approval, basis, range};
 
+/// Why a clone without its whole history cannot tell what is new.
+const SHALLOW: &str = "this clone is shallow: where a branch left another cannot be proved; git fetch --unshallow gets the rest";
+
 /// The most verdicts that one chain of them may have.
 const LONGEST_CHAIN: usize = 1000;
 
@@ -148,6 +151,10 @@ impl Branch {
         to: ObjectId,
         seen: &mut BTreeSet<ObjectId>,
     ) -> Result<Result<String, Vec<String>>, Failure> {
+        if is_shallow(repository)? {
+            // A newer common commit may lie where history was cut off.
+            return Ok(Err(vec![SHALLOW.to_owned()]));
+        }
         let bases = self.bases(repository, to)?;
         let mut why = Vec::new();
         for signed in approval::kept(host, repository, to)? {
@@ -257,4 +264,8 @@ pub fn vouch(host: &Host, repository: &Repository, since: ObjectId) -> Result<()
         Some(base) => format!("review it from what {name} has: review-gate run --since {base:.12}"),
         None => format!("rebase it onto {name}"),
     }))
+}
+
+fn is_shallow(repository: &Repository) -> Result<bool, Failure> {
+    repository.git().is_shallow().or_fail(Exit::Unavailable, "look for a shallow boundary")
 }

@@ -21,6 +21,9 @@ pub const SIGNERS: &str = "configs/allowed_signers";
 /// The file of the policy.
 pub const POLICY: &str = "configs/review.yaml";
 
+/// The hook's file.
+const HOOK: &str = ".githooks/pre-push";
+
 /// What `allowed_signers` says before the first line.
 const ABOUT: &str = include_str!("../../../configs/allowed_signers");
 
@@ -40,6 +43,7 @@ pub fn init(context: &Context, args: &InitArgs, folder: &Path) -> Result<Outcome
     if let Some(there) = checkout.file_at(&head, BASELINE)? {
         outcome.commit = Some(head);
         let there = String::from_utf8_lossy(&there).trim().to_owned();
+        settle(&checkout)?;
         return Ok(outcome.did(format!("{BASELINE} says {there} already; nothing was changed")));
     }
     let signer = signer(context, args)?;
@@ -61,7 +65,7 @@ pub fn init(context: &Context, args: &InitArgs, folder: &Path) -> Result<Outcome
             files.push(text(path, content));
         }
     }
-    let hook = ".githooks/pre-push";
+    let hook = HOOK;
     if checkout.file_at(&head, hook)?.is_none() {
         files.push(File { path: hook.into(), executable: true, bytes: hooks::PRE_PUSH.into() });
     }
@@ -76,6 +80,19 @@ pub fn init(context: &Context, args: &InitArgs, folder: &Path) -> Result<Outcome
     outcome.next.insert(0, format!("look at it: git show {commit}"));
     outcome.commit = Some(commit);
     Ok(outcome.then("git push, then review-gate install-hooks"))
+}
+
+/// Brings index and work tree up where a call died after it had moved HEAD.
+fn settle(checkout: &Checkout<'_>) -> Result<(), Failure> {
+    let mut files = Vec::new();
+    for path in [BASELINE, SIGNERS, POLICY, HOOK] {
+        if let Some(bytes) = checkout.file_at("HEAD", path)?
+            && checkout.file_at("HEAD^1", path)?.is_none()
+        {
+            files.push(File { path: path.into(), executable: path == HOOK, bytes });
+        }
+    }
+    checkout.settle(&files)
 }
 
 /// The policy as shipped, for the branch that is this repository's own: the remote's default branch

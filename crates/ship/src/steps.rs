@@ -7,6 +7,7 @@ use std::time::Duration;
 use ops_core::failure::{Exit, Failure, OrFail};
 use ops_core::host::{Ending, Exec, Finished};
 use ops_core::report::Report as _;
+use review_bundle::Repository;
 use review_gate::args::{RangeArgs, Reviewer, RunArgs};
 use review_gate::documents::Outcome;
 use review_gate::git::why;
@@ -67,6 +68,8 @@ impl Ship<'_> {
     }
 
     fn verify(&self) -> Result<Said, Failure> {
+        // A call that died in `finish` left the work tree behind HEAD.
+        finish::settle(&self.checkout, &Repository::discover(&self.checkout.top)?)?;
         if let Some(what) = self.unclean()?.first() {
             return Ok(Said::no(format!(
                 "the work tree is not clean: {what}; commit or remove it"

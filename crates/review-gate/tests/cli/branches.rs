@@ -154,6 +154,45 @@ fn what_a_merge_drops_of_the_protected_branch_is_not_covered_by_two_rounds() {
     ci(&desk, "topic").is(0, &["is approved"]);
 }
 
+/// History that was cut off can hide the newer of two commits that both branches have.
+#[test]
+fn a_shallow_clone_cannot_tell_what_is_new_and_says_so() {
+    let desk = shared();
+    let old = desk.head();
+    desk.change("src/hole.rs", "// closed\n");
+    publish(&desk, "main");
+    let main = desk.head();
+    // A branch from before, with the mended main far behind a merge that keeps nothing of it.
+    desk.git(&["checkout", "-q", "-b", "far", &main]);
+    for _ in 0..5 {
+        desk.commit("on");
+    }
+    desk.git(&["checkout", "-q", "-b", "topic", &old]);
+    desk.git(&["merge", "-q", "-s", "ours", "-m", "merge", "far"]);
+    desk.change("src/b.rs", "fn b() {}\n");
+    desk.run(&format!("run --gate --since {old}")).is(0, &["APPROVED"]);
+    publish(&desk, "topic");
+    ci(&desk, "topic").is(1, &["does not cover what is new"]);
+    let clone = tempfile::tempdir_in(desk.root()).unwrap().keep();
+    let (place, remote) = (clone.display().to_string(), desk.root().join("remote.git"));
+    let remote = format!("file://{}", remote.display());
+    desk.git(&[
+        "clone",
+        "-q",
+        "--depth",
+        "4",
+        "--no-single-branch",
+        "-b",
+        "topic",
+        &remote,
+        &place,
+    ]);
+    let notes = "refs/notes/aiops-verdicts:refs/notes/aiops-verdicts";
+    desk.git(&["-C", &place, "fetch", "-q", "origin", notes]);
+    inside(&desk, &clone, "install-hooks").is(0, &["seen:"]);
+    inside(&desk, &clone, "verify-tree").is(1, &["this clone is shallow"]);
+}
+
 #[test]
 fn without_the_protected_branch_of_the_remote_there_is_no_answer() {
     let desk = shared();

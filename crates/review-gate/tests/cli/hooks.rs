@@ -51,6 +51,13 @@ fn three_commands_put_a_repository_under_review() {
     assert!(desk.read("configs/allowed_signers").contains("reviewer-1 namespaces="));
     assert_eq!(desk.git(&["ls-files", "-s", ".githooks"]).split(' ').next(), Some("100755"));
     run(&desk, "init").is(0, &["nothing was changed"]);
+    // As a call that died after it had moved HEAD leaves it.
+    let begun = desk.head();
+    desk.git(&["reset", "-q", "--hard", "HEAD^"]);
+    desk.git(&["update-ref", "HEAD", &begun]);
+    assert_ne!(desk.git(&["status", "--porcelain"]), "");
+    run(&desk, "init").is(0, &["nothing was changed"]);
+    assert_eq!(desk.git(&["status", "--porcelain"]), "");
     git(&desk, &["push", "-q", "origin", "main"]).is(0, &[]);
     run(&desk, "install-hooks")
         .is(0, &["set core.hooksPath", "seen: git push --dry-run runs the hook"]);

@@ -176,3 +176,27 @@ fn a_test_that_is_not_there_is_told_with_the_file_that_names_it() {
     yard.desk.change("src/a.rs", "fn a() {}\n");
     yard.ship("").is(69, &["./no-such-test", "configs/ship.yaml, as of the range's start"]);
 }
+
+#[test]
+fn a_call_that_died_in_finish_is_gone_on_with() {
+    let file = "docs/LAST_REVIEWED_SHA.txt";
+    for is_indexed in [false, true] {
+        let yard = Yard::new();
+        let desk = &yard.desk;
+        desk.change("src/a.rs", "fn a() {}\n");
+        desk.run("run --gate").is(0, &[]);
+        desk.run("finish").is(0, &[]);
+        // HEAD has moved; the index, or only the work tree, has not followed.
+        let (head, old) = (desk.head(), desk.git(&["show", &format!("HEAD^:{file}")]));
+        if is_indexed {
+            desk.put(file, format!("{old}\n"));
+        } else {
+            desk.git(&["reset", "-q", "--hard", "HEAD^"]);
+            desk.git(&["update-ref", "HEAD", &head]);
+        }
+        assert_ne!(desk.git(&["status", "--porcelain"]), "");
+        yard.ship("").is(0, &["pushed to main of origin"]);
+        assert_eq!(desk.git(&["status", "--porcelain"]), "");
+        assert_eq!(yard.remote(), head);
+    }
+}
