@@ -371,7 +371,7 @@ fn an_artifact_is_never_overwritten_and_its_folder_names_the_job() {
 fn two_jobs_with_one_artifact_folder_do_not_write_into_each_other() {
     let world = World::new(false);
     if ops_core::host::Host::real().find_program("bwrap").is_none() {
-        eprintln!("skipped: bubblewrap is not installed");
+        skipped::told(skipped::this_test(), "bubblewrap is not installed");
         return;
     }
     let mark = "sleep 98732";

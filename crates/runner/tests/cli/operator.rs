@@ -54,7 +54,7 @@ fn a_full_disk_refuses_jobs_and_loses_none() {
     let site = Site::new(None);
     let disk = match Disk::new(site.at("home")) {
         Ok(disk) => disk,
-        Err(why) => return eprintln!("SKIPPED a_full_disk_refuses_jobs: mount: {why}"),
+        Err(why) => return skipped::told(skipped::this_test(), format!("mount: {why}")),
     };
     let server = site.start("serve", &[]);
     let running = submit(&server.address, "wait");
@@ -87,10 +87,9 @@ fn a_full_disk_refuses_jobs_and_loses_none() {
 
 #[test]
 fn a_database_that_hangs_is_told_and_waited_for() {
-    let test = "a_database_that_hangs_is_told_and_waited_for";
     let cluster = match Cluster::start() {
         Ok(cluster) => cluster,
-        Err(why) => return eprintln!("SKIPPED {test}: {why}"),
+        Err(why) => return skipped::told(skipped::this_test(), why),
     };
     let site = Site::new(Some(cluster.database()));
     let server = site.start("serve", &[]);
