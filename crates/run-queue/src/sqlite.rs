@@ -4,19 +4,19 @@
 //! behind one flush (WAL, `synchronous=FULL`). Several processes can have the file open: SQLite's
 //! own lock orders them, and each wakes the others by touching a file they watch.
 
+mod file;
 mod rows;
 mod time;
+mod watch;
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::JoinHandle;
 use std::time::Duration;
 
-use ops_host::host::{Host, Stop};
+use ops_host::host::Host;
 use ops_host::time::run_id;
-use rusqlite::{Connection, OpenFlags, params};
+use rusqlite::{Connection, params};
 
 use crate::batch::Batcher;
 use crate::decide::{self, Claim};
@@ -24,8 +24,10 @@ use crate::{
     Beat, Bell, Cancelled, Claimed, Clock, Fault, Filter, Job, Lease, Micros, NewJob, Page, Queue,
     Status, Submitted, Told, Verdict, Worker,
 };
-use rows::{COLUMNS, SCHEMA, VERSION};
+use file::{connect, fault, named, prepare, start};
+use rows::COLUMNS;
 use time::Moment;
+use watch::Watch;
 
 /// How many requests share a transaction at most.
 const MOST: usize = 512;
@@ -280,42 +282,6 @@ impl Drop for Sqlite {
     }
 }
 
-/// A thread that rings when another process changed something.
-#[derive(Debug)]
-struct Watch {
-    button: PathBuf,
-    ends: Arc<AtomicBool>,
-    thread: Option<JoinHandle<()>>,
-}
-
-impl Watch {
-    fn start(host: &Host, folder: &Path, bell: &Arc<Bell>) -> std::io::Result<Self> {
-        let button = folder.join("rung");
-        let ends = Arc::new(AtomicBool::new(false));
-        let mut watcher = host.watch(&[folder])?;
-        let (bell, over) = (Arc::clone(bell), Arc::clone(&ends));
-        let thread = std::thread::Builder::new().name("queue-bell".into()).spawn(move || {
-            while !over.load(Ordering::SeqCst) {
-                if watcher.wait(PATIENCE, &Stop::never()).is_err() {
-                    // Without it, changes of other processes are seen when their waiters' limits end.
-                    break;
-                }
-                bell.ring();
-            }
-        })?;
-        Ok(Self { button, ends, thread: Some(thread) })
-    }
-
-    fn end(&mut self, host: &Host) {
-        self.ends.store(true, Ordering::SeqCst);
-        if host.wake_watchers(&self.button).is_ok()
-            && let Some(thread) = self.thread.take()
-        {
-            let _panicked = thread.join().is_err();
-        }
-    }
-}
-
 /// Does a batch of changes in one transaction: all of them, or none.
 fn transact(db: &mut Connection, batch: Vec<Work>) -> rusqlite::Result<bool> {
     let transaction = db.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
@@ -327,71 +293,6 @@ fn transact(db: &mut Connection, batch: Vec<Work>) -> rusqlite::Result<bool> {
     Ok(is_news)
 }
 
-fn connect(path: &Path) -> rusqlite::Result<Connection> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
-        | OpenFlags::SQLITE_OPEN_CREATE
-        | OpenFlags::SQLITE_OPEN_NO_MUTEX
-        | OpenFlags::SQLITE_OPEN_NOFOLLOW;
-    let db = Connection::open_with_flags(path, flags)?;
-    db.busy_timeout(PATIENCE)?;
-    db.set_prepared_statement_cache_capacity(64);
-    db.pragma_update(None, "journal_mode", "WAL")?;
-    db.pragma_update(None, "synchronous", "FULL")?;
-    Ok(db)
-}
-
-/// Makes the tables of a new file; says what is wrong with an old one. Returns what leases are
-/// counted from.
-fn prepare(
-    db: &mut Connection,
-    start: &str,
-    wall: Micros,
-) -> rusqlite::Result<Result<Micros, String>> {
-    // A page that was destroyed is else met when somebody asks for what it held.
-    let sound: String = db.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
-    if sound != "ok" {
-        return Ok(Err(format!("the file is damaged: {sound}")));
-    }
-    let transaction = db.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
-    let found: i64 = transaction.query_row("PRAGMA user_version", [], |row| row.get(0))?;
-    if found != 0 && found != VERSION {
-        return Ok(Err(format!("its tables are of version {found}, this program knows {VERSION}")));
-    }
-    if found == 0 {
-        transaction.execute_batch(SCHEMA)?;
-        transaction.pragma_update(None, "user_version", VERSION)?;
-    }
-    transaction.execute_batch(time::SCHEMA)?;
-    let base = time::base(&transaction, start, wall)?;
-    transaction.commit()?;
-    Ok(Ok(base))
-}
-
-/// Which start of the machine this is; its own where the kernel does not tell.
-fn start(host: &Host) -> String {
-    let told = host.read(Path::new("/proc/sys/kernel/random/boot_id"), 64);
-    let told = told.ok().and_then(|bytes| String::from_utf8(bytes).ok());
-    told.map_or_else(|| "unknown".into(), |it| it.trim().to_owned())
-}
-
-/// The same with the file, for those who open it.
-fn named(path: &Path, err: &rusqlite::Error) -> Fault {
-    let told = |why: String| format!("{}: {why}", path.display());
-    match fault(err) {
-        Fault::Unreachable(why) => Fault::Unreachable(told(why)),
-        Fault::Broken(why) => Fault::Broken(told(why)),
-    }
-}
-
 fn micros(length: Duration) -> Micros {
     Micros::try_from(length.as_micros()).unwrap_or(Micros::MAX)
-}
-
-fn fault(err: &rusqlite::Error) -> Fault {
-    match err.sqlite_error_code() {
-        Some(rusqlite::ErrorCode::DatabaseBusy | rusqlite::ErrorCode::DatabaseLocked) => {
-            Fault::Unreachable(err.to_string())
-        }
-        _ => Fault::Broken(err.to_string()),
-    }
 }

@@ -150,10 +150,15 @@ impl Workers {
 impl Shop {
     /// Claims and runs until there is to be an end.
     fn work(&self) {
+        let mut trouble: Option<String> = None;
         while !self.drains.load(Ordering::SeqCst) {
             let seen = self.queue.bell().rung();
             let since = self.host.uptime();
-            match self.queue.claim(&self.worker, self.settings.lease()) {
+            let claimed = self.queue.claim(&self.worker, self.settings.lease());
+            if claimed.is_ok() && trouble.take().is_some() {
+                self.tell("the queue answers again");
+            }
+            match claimed {
                 Ok(Some(claimed)) => {
                     let count =
                         if self.run(&claimed, since) { &self.ended } else { &self.not_ended };
@@ -163,7 +168,12 @@ impl Shop {
                     self.queue.bell().wait(seen, BETWEEN_LOOKS);
                 }
                 Err(fault) => {
-                    self.tell(&format!("no job could be claimed: {fault}"));
+                    // Once for each trouble, not once a second as long as it lasts.
+                    let why = fault.to_string();
+                    if trouble.as_ref() != Some(&why) {
+                        self.tell(&format!("no job could be claimed: {why}"));
+                        trouble = Some(why);
+                    }
                     self.host.pause(AFTER_FAULT);
                 }
             }
