@@ -30,7 +30,9 @@ fn files_that_lie_too_deep_to_be_seen_are_too_much() {
 #[test]
 fn files_in_a_closed_folder_are_too_much_where_they_cannot_be_counted() {
     as_each_user(|world| {
-        let script = "cd $ARTIFACT_DIR; mkdir -p a/b; for i in 1 2 3 4 5 6 7 8 9; do head -c 1000000 /dev/zero > a/b/$i; done; chmod 0 a/b; chmod 0 a";
+        let script = r#"perl -e 'chdir $ENV{ARTIFACT_DIR}; mkdir "a"; mkdir "a/b"; my @open;
+            for (1..9) { open my $f, ">", "a/b/$_" or die; push @open, $f } chmod 0, "a/b", "a";
+            for my $f (@open) { syswrite $f, "x" x 1e6 }'"#;
         let ran = contained(&world, script);
         assert_eq!(ran.word(), "failure ARTIFACT_LIMIT");
         dropped(&ran);
