@@ -3,6 +3,7 @@
 # on the same disk, and prints one table.
 #
 #   ops/bench.sh [--quick] [--runs N] [ROW...]     default: all rows, 5 runs
+#   ops/bench.sh --build [--quick] [ROW...]        builds what they need only
 #
 # A row is a file ops/bench/rows/NAME.py: NEEDS lists the packages to build, and measure(bench)
 # returns its lines. --quick takes small sizes and one run, and judges no target: for CI.
@@ -17,6 +18,11 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 drive=(python3 -B "$root/ops/bench/drive.py")
 target=${CARGO_TARGET_DIR:-$root/target}
 
+build_only=no
+if [ "${1-}" = --build ]; then
+  build_only=yes
+  shift
+fi
 case " $* " in
 *" --help "* | *" -h "*) exec "${drive[@]}" --help ;;
 esac
@@ -52,5 +58,6 @@ if [ "${#packages[@]}" -gt 0 ]; then
   }
 fi
 
+[ "$build_only" = no ] || exit 0
 exec "${drive[@]}" --binaries "$target/$profile" --folder "${BENCH_DIR:-$root/target/bench}" \
   --out "$root/target/bench/bench.json" "$@"

@@ -2,6 +2,7 @@
 # Builds every fuzz target of fuzz/ and runs each for a while, on the stable toolchain.
 #
 #   ops/fuzz.sh [SECONDS] [TARGET...]     default: 10 seconds, all targets
+#   ops/fuzz.sh --build [TARGET...]       builds them only
 #
 # A target is a file fuzz/fuzz_targets/NAME.rs with a [[bin]] of that name in fuzz/Cargo.toml.
 # Inputs to start from are in fuzz/seeds/NAME/, words to try in fuzz/seeds/NAME.dict; what is found
@@ -29,7 +30,11 @@ fail() {
 }
 
 seconds=10
-if (($# > 0)); then
+build_only=no
+if [[ ${1-} == --build ]]; then
+  build_only=yes
+  shift
+elif (($# > 0)); then
   [[ $1 =~ ^[1-9][0-9]{0,5}$ ]] || fail 2 "SECONDS must be a whole number from 1 to 999999: $1"
   seconds=$1
   shift
@@ -74,6 +79,7 @@ done
 RUSTFLAGS="${flags[*]}" cargo build --release --quiet --manifest-path "$root/fuzz/Cargo.toml" \
   --target "$host" --target-dir "$build_dir" ${FUZZ_JOBS:+-j "$FUZZ_JOBS"} "${binaries[@]}" ||
   fail 69 "the targets do not build"
+[[ $build_only == no ]] || exit 0
 
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT

@@ -86,12 +86,21 @@ python_tool schemathesis 'import schemathesis' 'schemathesis==4.*'
 say "build"
 cargo build --workspace
 
+# Tests wait more than they compute, so what comes after them is built meanwhile. What goes wrong
+# there is told when it is that step's turn.
+set -m # a process group of its own, so that it ends with this script
+{ nice -n 19 ops/fuzz.sh --build && nice -n 19 ops/bench.sh --build --quick; } >/dev/null 2>&1 &
+builds=$!
+set +m
+trap 'kill -- "-$builds" 2>/dev/null || true' EXIT
+
 say "tests"
 # Tests that cannot run here say so on standard error: it is shown, and kept for the list at the end.
 told=${CARGO_TARGET_DIR:-target}/told-by-tests.txt
 { cargo test --workspace 2>&1 >&3 3>&- | tee "$told" >&2 3>&-; } 3>&1
 
 say "fuzzing, briefly"
+wait "$builds" || true
 ops/fuzz.sh "${FUZZ_SECONDS:-5}"
 
 say "benchmarks, small sizes: do they run?"
