@@ -79,8 +79,9 @@ python_tool() {
       "$folder/bin/pip" install --quiet --disable-pip-version-check "$@"
   } || echo "test: ${folder##*/} could not be installed; its test will say skipped" >&2
 }
-say "from PyPI: the clients of OpenAI and Mistral for the test of tests/fakes, schemathesis for runner's"
+say "from PyPI: the clients of OpenAI, Mistral and Twilio, and schemathesis, for the tests that ask them"
 python_tool llm-sdk 'import openai, mistralai' openai==3.54.0 mistralai==3.7.0
+python_tool twilio 'import twilio' 'twilio==9.13.*'
 python_tool schemathesis 'import schemathesis' 'schemathesis==4.*'
 
 say "build"

@@ -1,4 +1,5 @@
-//! Compares with the official library where a Python has it: `TWILIO_PYTHON`, else `python3`.
+//! Compares with the official library, in the Python that `ops/test.sh` installs it for, else in
+//! `TWILIO_PYTHON`.
 #![expect(
     clippy::disallowed_methods,
     clippy::print_stderr,
@@ -6,6 +7,7 @@
 )]
 
 use std::io::Write;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use proptest::prelude::*;
@@ -38,9 +40,21 @@ for line in sys.stdin:
     print(json.dumps([signature, taken]))
 "#;
 
+fn python() -> PathBuf {
+    std::env::var_os("TWILIO_PYTHON").map_or_else(
+        || {
+            let here = std::env::current_exe().expect("a test has a file");
+            let target = here.ancestors().nth(3).unwrap_or(Path::new("target"));
+            target.join("tools/twilio/bin/python")
+        },
+        PathBuf::from,
+    )
+}
+
 fn ask(cases: &[Value]) -> Result<Vec<(String, bool)>, String> {
-    let python = std::env::var("TWILIO_PYTHON").unwrap_or_else(|_| "python3".to_owned());
-    let mut child = Command::new(&python)
+    let program = python();
+    let python = program.display();
+    let mut child = Command::new(&program)
         .args(["-c", ORACLE])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
