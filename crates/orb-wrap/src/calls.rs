@@ -34,11 +34,7 @@ fn list(context: &Context) -> Result<Box<dyn Report>, Failure> {
     let repositories: Repositories = config::load(&context.host, &context.configs)?;
     let listed = |job: &jobs::JobType| Listed {
         about: job.about.clone(),
-        params: job
-            .allowed_params
-            .iter()
-            .map(|it| format!("{}={}{}", it.name, it.pattern, if it.required { " !" } else { "" }))
-            .collect(),
+        params: job.allowed_params.clone(),
         timeout: job.timeout.clone(),
     };
     Ok(Box::new(List {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 
-use jobs::{Artifact, Limits, Rejection, Repository, Status};
+use jobs::{Artifact, Limits, Param, Rejection, Repository, Status};
 use ops_core::failure::Exit;
 use ops_core::report::Report;
 use schemars::JsonSchema;
@@ -66,8 +66,8 @@ impl Report for Done {
 pub struct Listed {
     /// What it is for.
     pub about: String,
-    /// Its parameters; those it must have end in `!`.
-    pub params: Vec<String>,
+    /// Its parameters.
+    pub params: Vec<Param>,
     /// How long it may take.
     pub timeout: String,
 }
@@ -93,7 +93,8 @@ impl Report for List {
         for (name, job) in &self.jobs {
             writeln!(out, "{name}: {} (at most {})", job.about, job.timeout)?;
             for param in &job.params {
-                writeln!(out, "  --param {param}")?;
+                let must = if param.required { " (required)" } else { "" };
+                writeln!(out, "  --param {}={}{must}", param.name, param.pattern)?;
             }
         }
         for repo in &self.repos {

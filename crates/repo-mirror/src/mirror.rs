@@ -206,7 +206,7 @@ impl<'a> Mirrors<'a> {
 
     /// The commit that the remote's HEAD names.
     fn head(&self, asked: &Asked<'_>) -> Result<Result<Sha, No>, Failure> {
-        let head = remote::head(self.host, &asked.repository.url, &asked.url, &self.bounds)?;
+        let head = remote::head(self.host, asked.repository, &asked.url, &self.bounds)?;
         let message = "the remote has no HEAD: name a commit".to_owned();
         Ok(head.ok_or(No { reason: Reason::CommitNotAllowed, message }))
     }

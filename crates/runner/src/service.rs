@@ -126,7 +126,7 @@ impl Report for Served {
     }
 
     fn write_human(&self, out: &mut dyn Write) -> io::Result<()> {
-        writeln!(out, "{} jobs ended, {} given back or lost", self.ended, self.not_ended)
+        writeln!(out, "jobs ended: {}; given back or lost: {}", self.ended, self.not_ended)
     }
 
     fn json(&self) -> Value {

@@ -36,7 +36,7 @@ pub(super) fn of(
         Failure::new(Exit::No, "submit the job").because(lines.join("\n"))
     })?;
     let bounds = Bounds { deadline: PATIENCE, ..Bounds::default() };
-    let head = repo_mirror::head(&context.host, plan.url.as_str(), &plan.url, &bounds);
+    let head = repo_mirror::head(&context.host, &plan.repository, &plan.url, &bounds);
     let hint = "--sha names the commit";
     let head = head.map_err(|err| err.hint(hint))?;
     head.map(|sha| sha.as_str().to_owned()).ok_or_else(|| {
