@@ -37,7 +37,7 @@ fn a_job_is_submitted_followed_and_ended_with() {
     drop(site.ask(&server, &submit("noequals", &[])).expect(65));
     let (code, said) = server.end();
     assert_eq!(code, Some(0), "{said}");
-    assert!(said.contains("3 jobs ended, 0 given back or lost"), "{said}");
+    assert!(said.contains("jobs ended: 3; given back or lost: 0"), "{said}");
 }
 
 #[test]
