@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use rustix::fs::{CWD, RenameFlags, renameat_with};
-use scenarios::{Bridge, Document, changed, moved, snapshot, write};
+use scenarios::{Bridge, Document, Stop, changed, moved, snapshot, write};
 use serde_json::json;
 
 /// Runs `work` while `folder` and a link to `outside` change places as fast as they can.
@@ -24,8 +24,8 @@ fn swapping(folder: &Path, outside: &Path, work: impl FnOnce()) {
                 std::thread::yield_now();
             }
         });
+        let _stop = Stop(&stop);
         work();
-        stop.store(true, Ordering::Relaxed);
     });
     assert!(swaps.into_inner() > 100, "too few swaps to be a race");
     if folder.is_symlink() {

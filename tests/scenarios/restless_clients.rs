@@ -4,7 +4,7 @@ use std::fs::{self, OpenOptions};
 use std::io::Write;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use scenarios::{Bridge, Document, has, wait_until, write};
+use scenarios::{Bridge, Document, Stop, has, wait_until, write};
 
 use crate::failing_calls::injected;
 
@@ -100,12 +100,33 @@ fn links_that_come_and_go_among_the_commands_stop_nobody() {
                 drop(fs::remove_dir(&path));
             }
         });
+        let _stop = Stop(&stop);
         for id in &ids {
             bridge.submit(&of(id));
             let ran = bridge.run(&["once", "--quiet"]);
             assert!(ran.code <= 1, "{ran:?}");
         }
-        stop.store(true, Ordering::Relaxed);
     });
     bridge.assert_consistent(ids.iter().map(String::as_str));
+}
+
+#[test]
+fn folders_under_the_executors_temporary_names_stop_nobody() {
+    for inside in [false, true] {
+        let bridge = Bridge::new();
+        for planted in ["commands/.aiops-c-1.json.tmp", "results/.aiops-c-1.json.tmp"] {
+            fs::create_dir_all(bridge.root.join(planted)).unwrap();
+            if inside {
+                fs::write(bridge.root.join(planted).join("x"), "kept").unwrap();
+            }
+        }
+        bridge.submit(&of("c-1"));
+        drop(bridge.once().expect(0));
+        drop(bridge.run(&["verify"]).expect(0));
+        assert_eq!(bridge.text("c-1").as_deref(), Some("c-1"));
+        assert!(!bridge.root.join("commands/c-1.json").exists());
+        if !inside {
+            bridge.assert_consistent(["c-1"]);
+        }
+    }
 }

@@ -16,6 +16,7 @@ use std::env;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 pub use fixture::{Bridge, SECRET};
@@ -73,6 +74,16 @@ pub fn changed(one: &Snapshot, other: &Snapshot) -> Vec<PathBuf> {
     paths.sort();
     paths.dedup();
     paths
+}
+
+/// Tells a thread that spins until this holds to stop, even when the test panics: a scope waits for
+/// its threads.
+pub struct Stop<'a>(pub &'a AtomicBool);
+
+impl Drop for Stop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
 }
 
 /// Waits until something holds, and fails when it does not within half a minute.

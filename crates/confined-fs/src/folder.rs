@@ -163,7 +163,7 @@ impl Folder {
         let create = || fs::openat(&self.fd, &temp, flags | OFlags::CLOEXEC, mode);
         let file = match create() {
             Err(Errno::EXIST) => {
-                self.remove(&temp)?;
+                self.free(&temp)?;
                 create()
             }
             outcome => outcome,
@@ -186,7 +186,7 @@ impl Folder {
 
     /// Drops a staged file. Nothing there is fine.
     pub fn unstage(&self, name: &OsStr) -> Result<(), Fault> {
-        self.remove(&temporary(name))
+        self.free(&temporary(name))
     }
 
     /// Removes a name. Nothing there is fine.
@@ -195,6 +195,27 @@ impl Folder {
             Ok(()) | Err(Errno::NOENT) => Ok(()),
             Err(errno) => Err(self.fault("remove", name, errno)),
         }
+    }
+
+    /// Makes a temporary name free. Who may write here may have put a folder there, which must stop
+    /// nobody: an empty one goes, another is kept under a hidden name that nobody can foresee.
+    fn free(&self, temp: &OsStr) -> Result<(), Fault> {
+        if self.look(temp)?.is_none_or(|it| it.kind != ListedKind::Folder) {
+            return self.remove(temp);
+        }
+        match fs::unlinkat(&self.fd, temp, AtFlags::REMOVEDIR) {
+            Ok(()) | Err(Errno::NOENT) => return Ok(()),
+            Err(Errno::NOTEMPTY | Errno::EXIST) => {}
+            Err(errno) => return Err(self.fault("remove", temp, errno)),
+        }
+        let tag = getrandom::u64().map_err(|err| Fault::Io {
+            doing: "ask for a random name".to_owned(),
+            source: io::Error::other(err.to_string()),
+            transient: true,
+        })?;
+        let kept = OsString::from(format!(".aiops-{tag:016x}.folder"));
+        fs::renameat_with(&self.fd, temp, &self.fd, &kept, RenameFlags::NOREPLACE)
+            .map_err(|errno| self.fault("set aside", temp, errno))
     }
 
     /// Removes a name only if what it leads to still is what `is_it` knows; anything newer of the same
@@ -226,11 +247,11 @@ impl Folder {
         is_it: &impl Fn(&Self, &OsStr) -> Result<bool, Fault>,
     ) -> Result<bool, Fault> {
         if is_it(self, aside)? {
-            return self.remove(aside).map(|()| true);
+            return self.free(aside).map(|()| true);
         }
         match fs::renameat_with(&self.fd, aside, &self.fd, name, RenameFlags::NOREPLACE) {
             // Somebody dropped yet another one meanwhile, which is newer: the older goes.
-            Err(Errno::EXIST) => self.remove(aside).map(|()| false),
+            Err(Errno::EXIST) => self.free(aside).map(|()| false),
             outcome => outcome.map(|()| false).map_err(|errno| self.fault("keep", name, errno)),
         }
     }
@@ -368,6 +389,31 @@ mod tests {
         assert!(folder.remove_if(name, is(new)).unwrap());
         assert!(!folder.remove_if(name, is(new)).unwrap());
         assert!(folder.names().unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_folder_with_a_temporary_name_stops_nobody() {
+        for inside in [None, Some("kept")] {
+            let (dir, folder) = folder();
+            let name = OsStr::new("x");
+            let planted = dir.path().join("a/b").join(temporary(name));
+            let plant = || {
+                std_fs::create_dir(&planted).unwrap();
+                inside.map(|it| std_fs::write(planted.join(it), it).unwrap());
+            };
+            plant();
+            folder.stage(name, b"one", 0o640).unwrap();
+            folder.place(name).unwrap();
+            plant();
+            folder.unstage(name).unwrap();
+            plant();
+            let is_file = |folder: &Folder, name: &OsStr| {
+                Ok(folder.look(name)?.is_some_and(|it| it.kind == ListedKind::File))
+            };
+            assert!(folder.remove_if(name, is_file).unwrap());
+            let kept = folder.names().unwrap();
+            assert_eq!(kept.len(), if inside.is_some() { 3 } else { 0 }, "{kept:?}");
+        }
     }
 
     #[test]
