@@ -205,7 +205,7 @@ impl<'a> Observer<'a> {
             // Only where nothing is new any older range will do.
             let is_there = bases.iter().any(|base| base.id == to || base.id == tip);
             let is_ancestor = is_there && self.history.is_ancestor(since, to)? == Ancestry::Yes;
-            let trust = self.trust(&signed, to, since);
+            let trust = self.trust(&signed, to, since, is_there);
             // What the branch has already was let in when its signer was trusted.
             let trust = if is_there { trust } else { self.still_trusted(&signed, since, trust) };
             facts.candidates.push(Candidate { to, since, is_ancestor, trust });
@@ -238,7 +238,13 @@ impl<'a> Observer<'a> {
     }
 
     /// Who vouches for a verdict, by the rules in force where its range starts.
-    fn trust(&self, signed: &Signed, to: ObjectId, since: ObjectId) -> Result<String, Vec<String>> {
+    fn trust(
+        &self,
+        signed: &Signed,
+        to: ObjectId,
+        since: ObjectId,
+        is_published: bool,
+    ) -> Result<String, Vec<String>> {
         let told = |failure: Failure| vec![failure.to_string()];
         let commit = self.objects.commit(to).map_err(told)?;
         let tree = commit.ok_or_else(|| vec![format!("{to} is no commit")])?.tree.to_string();
@@ -256,6 +262,7 @@ impl<'a> Observer<'a> {
             digests: &rules.digests(),
             policy: &policy,
             now: self.host.now(),
+            is_published,
         };
         trust::judge(signed, &expected)
             .map_err(|reasons| reasons.iter().map(ToString::to_string).collect())

@@ -6,7 +6,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use review_check::Mode;
 use verdict::Verdict;
-use verdict::document::{Decision, ReviewerKind};
+use verdict::document::{Decision, Finding, ReviewerKind, Severity, Source, Waived};
 use verdict::notes;
 use verdict::statement::Signed;
 
@@ -71,6 +71,45 @@ fn a_signer_that_the_protected_branch_took_out_lets_nothing_new_in_from_before_t
     refused(&repo.push(&[("x", &evil, "refs/heads/topic", &old)]), &["signer taken out"]);
     // What main has already is named as before.
     allowed(&repo.push(&[("x", &tagged, "refs/tags/v0", &repo.zero())]));
+}
+
+#[test]
+fn what_was_waived_moves_only_while_the_waiver_holds() {
+    for (end, holds) in [("2999-01-01T00:00:00Z", true), ("2020-01-01T00:00:00Z", false)] {
+        let (repo, to) = changed();
+        let mut verdict = repo.verdict(&repo.base, &to);
+        verdict.blockers.push(waived(end));
+        repo.keep(verdict);
+        let report = repo.push_main(&to, &repo.base);
+        if holds {
+            allowed(&report);
+        } else {
+            refused(&report, &["does not count: expired waiver", end, "it leaks"]);
+        }
+        // Let in while it held, it is named as before.
+        repo.git(&["update-ref", MAIN, &to]);
+        allowed(&repo.push(&[("x", &to, "refs/tags/v1", &repo.zero())]));
+    }
+}
+
+fn waived(end: &str) -> Finding {
+    Finding {
+        file: None,
+        line: None,
+        gate: None,
+        severity: Severity::High,
+        title: "it leaks".into(),
+        detail: "why".into(),
+        suggestion: String::new(),
+        anchored: false,
+        fingerprint: "f".repeat(64),
+        waived: Some(Waived {
+            by: "reviewer@example".into(),
+            reason: "x".into(),
+            expires_at: end.into(),
+        }),
+        source: Source::Model,
+    }
 }
 
 #[test]

@@ -77,6 +77,7 @@ pub fn judged_alone(
         digests: &in_force.digests(),
         policy: &in_force.policy()?,
         now: host.now(),
+        is_published: false,
     };
     Ok(judge(signed, &expected))
 }

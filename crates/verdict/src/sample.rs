@@ -100,7 +100,15 @@ pub(crate) fn inputs<'a>(
 }
 
 pub(crate) fn approved() -> Verdict {
-    let (policy, answers) = (policy(), [answer(Decision::Approved, vec![])]);
+    answered(answer(Decision::Approved, vec![]))
+}
+
+pub(crate) fn blocked() -> Verdict {
+    answered(answer(Decision::Blocked, vec![proposed(Some("src/a.rs"), Some(1))]))
+}
+
+fn answered(answer: Answer) -> Verdict {
+    let (policy, answers) = (policy(), [answer]);
     let changed = [changed("src/a.rs", Coverage::Packet(1), &[(1, 9)])];
     crate::derive(inputs(&answers, &changed, &policy))
 }

@@ -47,6 +47,8 @@ pub enum Distrust {
     WrongEndpoint(String),
     /// The policy does not take this kind of reviewer.
     WrongReviewer(String),
+    /// A blocker was waived for a while, which is over.
+    WaiverExpired(String),
 }
 
 impl Distrust {
@@ -69,6 +71,7 @@ impl Distrust {
             Self::WrongDigest(_) => "wrong_digest",
             Self::WrongEndpoint(_) => "wrong_endpoint",
             Self::WrongReviewer(_) => "wrong_reviewer",
+            Self::WaiverExpired(_) => "waiver_expired",
         }
     }
 }
@@ -96,6 +99,7 @@ impl fmt::Display for Distrust {
             Self::WrongDigest(why) => write!(f, "wrong digest: {why}"),
             Self::WrongEndpoint(why) => write!(f, "wrong endpoint: {why}"),
             Self::WrongReviewer(why) => write!(f, "wrong reviewer: {why}"),
+            Self::WaiverExpired(why) => write!(f, "expired waiver: {why}"),
         }
     }
 }
@@ -117,6 +121,9 @@ pub struct Expected<'a> {
     pub policy: &'a Policy,
     /// Now.
     pub now: Timestamp,
+    /// Whether the commit only gets another name where it is already: a waiver that has ended since
+    /// held when it was let in.
+    pub is_published: bool,
 }
 
 /// Judges a verdict; returns who vouches for it.
@@ -132,6 +139,9 @@ pub fn judge(signed: &Signed, expected: &Expected<'_>) -> Result<String, Vec<Dis
     reasons.extend(other_commits(verdict, expected));
     reasons.extend(not_approved(verdict));
     reasons.extend(other_rules(verdict, expected));
+    if !expected.is_published {
+        reasons.extend(expired_waivers(verdict, expected.now));
+    }
     match by {
         Ok(who) if reasons.is_empty() => Ok(who),
         _ => Err(reasons),
@@ -202,6 +212,14 @@ fn not_approved(verdict: &Verdict) -> Vec<Distrust> {
         reasons.push(Distrust::NotApproved(format!("it says APPROVED, but {why}")));
     }
     reasons
+}
+
+fn expired_waivers(verdict: &Verdict, now: Timestamp) -> impl Iterator<Item = Distrust> {
+    verdict.blockers.iter().filter_map(move |it| {
+        let end = &it.waived.as_ref()?.expires_at;
+        let holds = ops_core::time::parse(end).is_ok_and(|end| now < end);
+        (!holds).then(|| Distrust::WaiverExpired(format!("{end}, for the blocker {:?}", it.title)))
+    })
 }
 
 /// Who signed an envelope: the first principal of the line of `allowed_signers` that allows it at

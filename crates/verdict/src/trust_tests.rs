@@ -4,8 +4,9 @@ use proptest::prelude::*;
 use serde_json::Value;
 
 use super::*;
+use crate::document::Waived;
 use crate::dsse;
-use crate::sample::{SINCE, TO, TREE, approved, key, meta, now, policy, signer};
+use crate::sample::{SINCE, TO, TREE, approved, blocked, key, meta, now, policy, signer};
 
 fn digests() -> RuleDigests {
     let it = meta().digests;
@@ -24,6 +25,10 @@ fn reasons(verdict: Verdict, signers: &str) -> Vec<&'static str> {
 }
 
 fn names(signed: &Signed, signers: &str) -> Vec<&'static str> {
+    names_of(signed, signers, false)
+}
+
+fn names_of(signed: &Signed, signers: &str, is_published: bool) -> Vec<&'static str> {
     let (signers, digests, policy) = (Signers::read(signers.as_bytes()), digests(), policy());
     let expected = Expected {
         to: TO,
@@ -33,6 +38,7 @@ fn names(signed: &Signed, signers: &str) -> Vec<&'static str> {
         digests: &digests,
         policy: &policy,
         now: now(),
+        is_published,
     };
     match judge(signed, &expected) {
         Ok(_) => vec![],
@@ -108,9 +114,31 @@ fn codex_needs_no_endpoint_and_the_policy_must_take_it() {
         digests: &digests,
         policy: &policy,
         now: now(),
+        is_published: false,
     };
     let told = judge(&signed, &expected).unwrap_err();
     assert_eq!(told.iter().map(Distrust::name).collect::<Vec<_>>(), ["wrong_reviewer"]);
+}
+
+#[test]
+fn a_waiver_that_has_ended_lets_nothing_new_in() {
+    // The clock stands at 12:00:00.
+    for (end, want) in [
+        ("2026-11-21T12:00:01Z", None),
+        ("2026-11-21T12:00:00Z", Some("waiver_expired")),
+        ("2026-11-20T12:00:00Z", Some("waiver_expired")),
+        ("some day", Some("waiver_expired")),
+    ] {
+        let waived =
+            Waived { by: "a@example".into(), reason: "why".into(), expires_at: end.into() };
+        let mut verdict = blocked();
+        verdict.verdict = Decision::Approved;
+        verdict.because.clear();
+        verdict.blockers[0].waived = Some(waived);
+        let signed = Signed::sign(verdict, &key(1)).unwrap();
+        assert_eq!(names(&signed, &known()).first().copied(), want, "{end}");
+        assert_eq!(names_of(&signed, &known(), true), Vec::<&str>::new(), "{end}");
+    }
 }
 
 #[test]
