@@ -184,6 +184,7 @@ install_programs() {
   done
   [ "$found" -gt 0 ] || die 69 "no binaries in $from: cargo build --release --workspace"
   put ops/smoke.sh "$root$prefix/bin/smoke.sh" 755
+  put ops/compose.yaml "$root$prefix/ops/compose.yaml" 644
 }
 
 install_configs() {
@@ -341,6 +342,9 @@ if [ "$start" = yes ]; then
   done
 fi
 write_manifest
+if [ -z "$root" ] && ! command -v bwrap >/dev/null; then
+  echo "note: bwrap is not here, and jobs need it: apt install bubblewrap"
+fi
 if [ "$changes" -eq 0 ]; then
   echo "nothing to do"
 fi

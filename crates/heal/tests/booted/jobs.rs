@@ -58,6 +58,7 @@ fn the_installed_units_run_a_job_and_come_back_when_they_are_killed() {
     assert!(layers.len() >= 7 && layers.iter().all(|it| it["held"] == true), "{artifact}");
     assert_eq!(artifact["doctor"]["passed"], 3, "{artifact}");
     drop(run(&machine, &["runner", "smoke"]).expect(0));
+    nightly(&machine);
 
     for unit in UNITS {
         drop(run(&machine, &["systemctl", "kill", "--signal", "KILL", unit]).expect(0));
@@ -78,4 +79,19 @@ fn the_installed_units_run_a_job_and_come_back_when_they_are_killed() {
         let active = run(&machine, &["systemctl", "is-active", unit]);
         assert_ne!(active.code, 0, "{unit} still runs");
     }
+}
+
+/// The nightly test, without root, reaches the API by the token that its unit is handed; an API that
+/// is set up and does not answer is a failure.
+fn nightly(machine: &Machine) {
+    let unit = "aiops-smoke";
+    let started = run(machine, &["systemctl", "start", unit]);
+    let said = machine.journal(unit);
+    assert_eq!(started.code, 0, "{said}");
+    assert!(said.contains("ok      runner.smoke"), "{said}");
+    drop(run(machine, &["systemctl", "stop", UNITS[0]]).expect(0));
+    assert_ne!(run(machine, &["systemctl", "start", unit]).code, 0);
+    let said = machine.journal(unit);
+    assert!(said.contains("FAILED  runner.smoke"), "{said}");
+    drop(run(machine, &["systemctl", "start", UNITS[0]]).expect(0));
 }
