@@ -1,7 +1,7 @@
 //! A secret that must turn up nowhere: not on a stream, in a file, a record, a log or a command line.
 
 use std::fs;
-use std::io::Read;
+use std::io::{Read, Write};
 use std::process::{Child, Stdio};
 
 use ops_core::host::Host;
@@ -97,11 +97,11 @@ fn the_disk_being_full_or_nobody_reading_shows_nothing_either() {
     }
 }
 
-/// A program that `exec` became and that waits for its standard input to end.
+/// A program that `exec` became, that has answered once and waits for its standard input to end.
 fn waiting(machine: &Machine) -> Child {
-    let script = "echo ready; exec cat";
-    let mut command = machine.command(&["exec", "console_token", "--", "sh", "-c", script]);
+    let mut command = machine.command(&["exec", "console_token", "--", "cat"]);
     let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    child.stdin.as_mut().unwrap().write_all(b"ready\n").unwrap();
     let mut ready = [0; 6];
     child.stdout.as_mut().unwrap().read_exact(&mut ready).unwrap();
     assert_eq!(&ready, b"ready\n");
