@@ -76,6 +76,10 @@ impl Begun {
             work.commit("README", "A repository of a test.\n");
             let base = work.commit("docs/one.md", "Something about it.\n");
             work.done(&["push", "-q", "origin", "main"]);
+            // A few files instead of many: they are written hundreds of times.
+            for repository in [remote.bare(), work.path()] {
+                world.done(repository, &["repack", "-a", "-d", "-q"]);
+            }
             Self { bare: Tree::read(remote.bare()), work: Tree::read(work.path()), base }
         })
     }
