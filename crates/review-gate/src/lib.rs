@@ -15,6 +15,7 @@ pub mod documents;
 pub mod finish;
 pub mod git;
 pub mod ground;
+mod guarded;
 pub mod hooks;
 pub mod init;
 pub mod prompt;

@@ -5,22 +5,15 @@ use std::path::Path;
 
 use ops_core::cli::Context;
 use ops_core::failure::{Exit, Failure, OrFail};
-use ops_core::host::Kind;
 
 use review_bundle::Repository;
 
 use crate::commit::Checkout;
 use crate::documents::Outcome;
 use crate::ground::Ground;
-use crate::{approval, hooks};
+use crate::{approval, guarded, hooks};
 
-/// Folders in which nothing may go round the hooks.
-const GUARDED: [&str; 2] = ["ops", ".githooks"];
-
-/// The largest tracked file that is looked through, bytes. A larger one is a no: it was not seen.
-const LARGEST: u64 = 32 << 20;
-
-/// Looks at the tree of HEAD, at the work tree's own version of the guarded folders, and at the hook.
+/// Looks at the guarded folders as HEAD, the index and the work tree have them, and at the hook.
 ///
 /// # Errors
 /// Exit 69 when git cannot be asked, 78 outside of a work tree.
@@ -28,20 +21,21 @@ pub fn look(context: &Context, folder: &Path) -> Result<Outcome, Failure> {
     let checkout = Checkout::at(&context.host, folder)?;
     let mut outcome = Outcome::of("verify-tree");
     outcome.commit = checkout.commit("HEAD")?;
-    let mut files = 0;
-    for (place, bytes) in guarded(&checkout)? {
-        files += 1;
-        match bytes {
+    let paths = guarded::all(&checkout)?;
+    for seen in paths.iter().flatten() {
+        let place = &seen.place;
+        match &seen.bytes {
             Err(why) => outcome = outcome.but(format!("{place}: {why}")),
             Ok(bytes) => {
-                let found = hook_bypass::lines(&bytes).or_fail(Exit::Internal, "read lines")?;
+                let found = hook_bypass::lines(bytes).or_fail(Exit::Internal, "read lines")?;
                 for (line, text) in found {
                     outcome = outcome.but(format!("{place}:{line} goes round the hooks: {text}"));
                 }
             }
         }
     }
-    outcome = outcome.did(format!("looked through {files} files of {}", GUARDED.join(" and ")));
+    let folders = guarded::FOLDERS.join(" and ");
+    outcome = outcome.did(format!("looked through {} files of {folders}", paths.len()));
     for problem in hooks::problems(&checkout)? {
         outcome = outcome.but(problem);
     }
@@ -78,48 +72,4 @@ fn verdict(context: &Context, folder: &Path, outcome: Outcome) -> Result<Outcome
     }
     let told = told.into_iter().fold(outcome, Outcome::but);
     Ok(told.then("review-gate run --gate, or fetch refs/notes/aiops-verdicts"))
-}
-
-/// Every file of the guarded folders, as HEAD has it and as the work tree has it where they differ.
-type Looked = (String, Result<Vec<u8>, String>);
-
-fn guarded(checkout: &Checkout<'_>) -> Result<Vec<Looked>, Failure> {
-    let mut all = Vec::new();
-    let Some(head) = checkout.commit("HEAD")? else { return Ok(all) };
-    let listed = ["ls-tree", "-r", "-z", "--full-tree", &head, "--"];
-    let listed = checkout.git.said(listed.into_iter().chain(GUARDED))?;
-    for entry in listed.split(|byte| *byte == 0).filter(|entry| !entry.is_empty()) {
-        let entry = String::from_utf8_lossy(entry);
-        let Some((about, name)) = entry.split_once('\t') else { continue };
-        let words: Vec<&str> = about.split(' ').collect();
-        let &[mode, "blob", blob] = words.as_slice() else {
-            all.push((
-                name.to_owned(),
-                Err("it is no file: a submodule is not looked into".into()),
-            ));
-            continue;
-        };
-        if mode == "120000" {
-            all.push((
-                name.to_owned(),
-                Err("it is a link: where it leads is not looked into".into()),
-            ));
-            continue;
-        }
-        let committed = checkout.git.run(&checkout.git.quiet(["cat-file", "blob", blob]))?;
-        let committed = committed.stdout;
-        let there = checkout.host.look(&checkout.top.join(name));
-        if let Ok(Some(entry)) = there
-            && entry.kind == Kind::File
-        {
-            let read = checkout.host.read(&checkout.top.join(name), LARGEST);
-            match read {
-                Ok(bytes) if bytes == committed => {}
-                Ok(bytes) => all.push((format!("{name} (work tree)"), Ok(bytes))),
-                Err(err) => all.push((format!("{name} (work tree)"), Err(err.to_string()))),
-            }
-        }
-        all.push((name.to_owned(), Ok(committed)));
-    }
-    Ok(all)
 }

@@ -28,6 +28,7 @@ use regex::bytes::{RegexSet, RegexSetBuilder};
 use review_bundle::{Section, Sign};
 
 pub use finding::{Finding, Gate, Severity};
+pub use paths::{GatePath, GatePaths};
 
 use lines::{Logical, logical};
 use place::Place;
@@ -52,7 +53,7 @@ pub struct Policy {
 #[derive(Debug)]
 pub struct Rules {
     policy: Policy,
-    paths: paths::GatePaths,
+    paths: GatePaths,
     lines: RegexSet,
 }
 
@@ -66,7 +67,7 @@ impl Rules {
             .dfa_size_limit(SET_LIMIT)
             .build()
             .or_fail(Exit::Internal, "compile the rules")?;
-        let paths = paths::GatePaths::new(&policy.gate_paths)?;
+        let paths = GatePaths::new(&policy.gate_paths)?;
         Ok(Self { policy: policy.clone(), paths, lines })
     }
 
@@ -111,7 +112,7 @@ impl Rules {
                 line: 0,
                 rule: told.id.to_owned(),
                 gate: told.gate,
-                severity: Severity::High,
+                severity: told.severity,
                 blocks: false,
                 title: format!("{} is changed", told.what),
                 detail: format!("{} by this change", word(section)),

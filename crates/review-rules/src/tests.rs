@@ -407,7 +407,18 @@ fn paths_of_the_gate_are_told_and_never_block_by_themselves() {
         ("path.unit", "ops/systemd/aiops.tmpfiles.conf"),
         ("path.gate", "crates/review-rules/src/lib.rs"),
         ("path.gate", "crates/guard/src/lib.rs"),
+        ("path.gate", "crates/hook-bypass/src/lib.rs"),
+        ("path.gate", "crates/ops-core/src/redact.rs"),
         ("path.gate", "ops/install.sh"),
+        ("path.ci", ".ci/run"),
+        ("path.tests", "tests/push/src/lib.rs"),
+        ("path.build", "Cargo.toml"),
+        ("path.build", "crates/a/Cargo.toml"),
+        ("path.build", "crates/a/build.rs"),
+        ("path.build", ".cargo/config.toml"),
+        ("path.build", "rust-toolchain"),
+        ("path.build", "rust-toolchain.toml"),
+        ("path.build", ".rustfmt.toml"),
     ];
     let shown: BTreeSet<&str> = cases.iter().map(|(id, _)| *id).collect();
     let all: BTreeSet<&str> = paths::ROWS.iter().map(|row| row.id).collect();

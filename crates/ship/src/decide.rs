@@ -1,6 +1,8 @@
 //! What comes next, and what autoheal may touch. Pure.
 
-use verdict::Policy;
+use std::path::Path;
+
+use review_rules::GatePaths;
 
 /// What a call does, one after the other.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -107,58 +109,25 @@ pub(crate) fn next(it: &Standing) -> Next {
     Next::Do(step)
 }
 
-/// Folders and files that autoheal never touches, whatever is configured, in lower case: what
-/// reviews, what hooks and configures, and what builds and runs the checks.
-const NEVER: &[&str] = &[
-    ".cargo/",
-    ".ci/",
-    ".circleci/",
-    "cargo.lock",
-    "cargo.toml",
-    "clippy.toml",
-    "configs/",
-    "crates/hook-bypass/",
-    "crates/llm/",
-    "crates/llm-tokens/",
-    "crates/llm-wire/",
-    "crates/review-bundle/",
-    "crates/review-check/",
-    "crates/review-gate/",
-    "crates/review-rules/",
-    "crates/secret-scan/",
-    "crates/ship/",
-    "crates/verdict/",
-    "docs/last_reviewed_sha.txt",
-    "ops/",
-    "rust-toolchain",
-    "rust-toolchain.toml",
-    "rustfmt.toml",
-    "tests/fakes/",
-    "tests/push/",
-];
-
-/// Why autoheal may not touch a path; `None`: it may.
-pub(crate) fn forbidden(path: &str, allowed: &[String], policy: &Policy) -> Option<String> {
+/// Why autoheal may not touch a path; `None`: it may. What belongs to the gate or builds and runs
+/// the checks it never may, whatever is configured.
+pub(crate) fn forbidden(path: &str, allowed: &[String], gate: &GatePaths) -> Option<String> {
     let lower = path.to_lowercase();
-    let is_in = |rule: &str, path: &str| match rule.strip_suffix('/') {
+    let is_in = |rule: &str| match rule.strip_suffix('/') {
         Some(folder) => path.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/')),
         None => path == rule,
     };
-    let name = lower.rsplit('/').next().unwrap_or_default();
     if confined_fs::RelPath::parse(path).is_err() {
         return Some("it is no plain relative path".to_owned());
     }
-    if lower.split('/').any(|part| part.starts_with(".git")) || name == "build.rs" {
-        return Some("git, CI and build files are never mended".to_owned());
+    if lower.split('/').any(|part| part.starts_with(".git")) {
+        return Some("what git and CI read is never mended".to_owned());
     }
-    if let Some(rule) = NEVER.iter().find(|rule| is_in(rule, &lower)) {
-        return Some(format!("{rule} is never mended"));
+    // Some file systems know letters of one name that only Unicode's lower case makes the same.
+    if let Some(told) = gate.of(Path::new(path)).or_else(|| gate.of(Path::new(&lower))) {
+        return Some(format!("it is {}, which is never mended ({})", told.what, told.id));
     }
-    // A pattern of the policy is held against both, since it may be of any case.
-    if policy.is_gate_path(path) || policy.is_gate_path(&lower) {
-        return Some("gatePaths of review.yaml names it".to_owned());
-    }
-    if !allowed.iter().any(|rule| is_in(rule, path)) {
+    if !allowed.iter().any(|rule| is_in(rule)) {
         return Some("heal.paths of ship.yaml does not name it".to_owned());
     }
     None

@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 
 use ops_core::failure::Failure;
 use review_gate::commit::File;
+use review_rules::GatePaths;
 use verdict::document::{Finding, Source, Verdict};
 
 use crate::Ship;
@@ -100,6 +101,7 @@ fn files(
     verdict: &Verdict,
 ) -> Result<Result<Vec<(String, String)>, String>, Failure> {
     let mut files: Vec<(String, String)> = Vec::new();
+    let gate = GatePaths::new(&ship.basis.policy.gate_paths)?;
     if open(verdict).next().is_none() {
         return Ok(Err("nothing that blocks names a place to mend".to_owned()));
     }
@@ -110,7 +112,7 @@ fn files(
         let Some(path) = finding.file.as_ref().filter(|_| finding.anchored) else {
             return Ok(Err(format!("{:?} names no place in the range", finding.title)));
         };
-        if let Some(why) = forbidden(path, &ship.settings.heal.paths, &ship.basis.policy) {
+        if let Some(why) = forbidden(path, &ship.settings.heal.paths, &gate) {
             return Ok(Err(format!("{path} may not be mended: {why}")));
         }
         if files.iter().any(|(known, _)| known == path) {

@@ -29,7 +29,8 @@ pub struct Policy {
     /// The most tokens a packet may have.
     #[schemars(range(min = 500, max = 2_000_000))]
     pub max_tokens: u64,
-    /// Patterns of paths that guard the review itself: a change there is always a finding.
+    /// Patterns of paths that guard the review itself, besides those that always do: a change there
+    /// is always a finding.
     #[schemars(length(max = 256))]
     pub gate_paths: Vec<String>,
     /// What becomes of a binary file that is new or changed.
@@ -160,11 +161,6 @@ impl Policy {
     pub fn exclusion(&self, path: &str) -> Option<&Exclude> {
         self.exclude.iter().find(|it| is_path_match(&it.glob, path))
     }
-
-    /// Whether a path guards the review itself.
-    pub fn is_gate_path(&self, path: &str) -> bool {
-        self.gate_paths.iter().any(|glob| is_path_match(glob, path))
-    }
 }
 
 fn bad_glob(glob: &str) -> Option<String> {
@@ -217,9 +213,6 @@ mod tests {
         assert_eq!(reason("vendor/x/a.txt"), Some("two"));
         assert_eq!(reason("Vendor/a.txt"), None);
         assert_eq!(reason("src/a.txt"), None);
-        assert!(policy.is_gate_path("configs/allowed_signers"));
-        assert!(policy.is_gate_path(".githooks/pre-push"));
-        assert!(!policy.is_gate_path("src/lib.rs"));
     }
 
     #[test]

@@ -2,12 +2,14 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use scenarios::Ran;
 
-use crate::hermetic::Hermetic;
+use crate::hermetic::{Format, Hermetic};
 use crate::hook::Hook;
 use crate::remote::Remote;
+use crate::tree::Tree;
 
 /// A checkout with the remote `origin`.
 #[derive(Debug)]
@@ -20,12 +22,20 @@ pub struct Checkout<'a> {
 impl<'a> Checkout<'a> {
     /// A new repository without a commit.
     pub fn new(world: &'a Hermetic, name: &str, remote: &Remote) -> Self {
+        Self::of_tree(world, name, remote, empty(remote.format()))
+    }
+
+    /// A repository that was another checkout's folder, with this remote as its only one.
+    pub fn of_tree(world: &'a Hermetic, name: &str, remote: &Remote, tree: &Tree) -> Self {
         let checkout = Self::at(world, name, remote);
-        let format = format!("--object-format={}", remote.format().name());
-        let path = checkout.path.display().to_string();
-        let init = ["init", "-q", "--template=", "-b", "main", &format, &path];
-        world.done(&world.path(""), &init);
-        checkout.done(&["remote", "add", "origin", &remote.url()]);
+        tree.write(&checkout.path);
+        let config = checkout.path.join(".git/config");
+        let own = fs::read_to_string(&config).expect("a repository has a configuration");
+        let own = own.split("[remote ").next().unwrap_or_default();
+        let url = remote.url();
+        let fetch = "+refs/heads/*:refs/remotes/origin/*";
+        let text = format!("{own}[remote \"origin\"]\n\turl = \"{url}\"\n\tfetch = {fetch}\n");
+        fs::write(config, text).expect("its configuration");
         checkout
     }
 
@@ -114,4 +124,18 @@ impl<'a> Checkout<'a> {
         let shared = self.done(&["rev-parse", "--path-format=absolute", "--git-common-dir"]);
         hook.install(&Path::new(&shared).join("hooks"), "pre-push");
     }
+}
+
+/// A new repository that does not tidy itself up after each commit.
+fn empty(format: Format) -> &'static Tree {
+    static KEPT: [OnceLock<Tree>; 2] = [OnceLock::new(), OnceLock::new()];
+    format.each(&KEPT, || {
+        let world = Hermetic::new();
+        let object_format = format!("--object-format={}", format.name());
+        let init = ["init", "-q", "--template=", "-b", "main", &object_format, "work"];
+        world.done(&world.path(""), &init);
+        let work = world.path("work");
+        world.done(&work, &["config", "maintenance.auto", "false"]);
+        Tree::read(&work)
+    })
 }

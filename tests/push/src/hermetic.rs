@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::OnceLock;
 
 use scenarios::Ran;
 use tempfile::TempDir;
@@ -27,6 +28,15 @@ impl Format {
         match self {
             Self::Sha1 => "sha1",
             Self::Sha256 => "sha256",
+        }
+    }
+
+    /// One value for each format, made when it is first asked for.
+    pub fn each<T>(self, kept: &'static [OnceLock<T>; 2], make: impl FnOnce() -> T) -> &'static T {
+        let [sha1, sha256] = kept;
+        match self {
+            Self::Sha1 => sha1.get_or_init(make),
+            Self::Sha256 => sha256.get_or_init(make),
         }
     }
 }

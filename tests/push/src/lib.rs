@@ -15,10 +15,12 @@ mod hook;
 mod http;
 mod remote;
 mod ssh;
+mod tree;
 mod verdicts;
 
 pub use checkout::Checkout;
 pub use hermetic::{Format, Hermetic, zeros};
 pub use hook::{Hook, quoted};
 pub use remote::{Remote, Transport};
+pub use tree::Tree;
 pub use verdicts::{Draft, Reviewer};

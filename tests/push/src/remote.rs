@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use fakes::{Fake, Received};
 
@@ -9,6 +10,7 @@ use crate::hermetic::{Format, Hermetic};
 use crate::hook::Hook;
 use crate::http::{GitHttp, Login};
 use crate::ssh::Sshd;
+use crate::tree::Tree;
 
 /// How a remote is reached.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -54,13 +56,7 @@ impl Remote {
         let folder = world.path("remotes");
         std::fs::create_dir_all(&folder).expect("a folder for remotes");
         let bare = folder.join(format!("{name}.git"));
-        let object_format = format!("--object-format={}", format.name());
-        let path = bare.to_str().expect("a path of a test is UTF-8");
-        let init = ["init", "-q", "--template=", "--bare", "-b", "main", &object_format, path];
-        world.done(&folder, &init);
-        let config = bare.join("config");
-        let own = std::fs::read_to_string(&config).expect("a repository has a configuration");
-        std::fs::write(config, own + "[http]\n\treceivepack = true\n").expect("its configuration");
+        empty(format).write(&bare);
         let server = match transport {
             Transport::File => Server::None,
             Transport::Ssh => {
@@ -155,13 +151,31 @@ impl Remote {
     }
 }
 
+/// A new repository, which takes pushes over HTTP and does not tidy itself up after them.
+fn empty(format: Format) -> &'static Tree {
+    static KEPT: [OnceLock<Tree>; 2] = [OnceLock::new(), OnceLock::new()];
+    format.each(&KEPT, || {
+        let world = Hermetic::new();
+        let object_format = format!("--object-format={}", format.name());
+        let init =
+            ["init", "-q", "--template=", "--bare", "-b", "main", &object_format, "origin.git"];
+        world.done(&world.path(""), &init);
+        let bare = world.path("origin.git");
+        for (name, value) in [("http.receivepack", "true"), ("receive.autogc", "false")] {
+            world.done(&bare, &["config", name, value]);
+        }
+        Tree::read(&bare)
+    })
+}
+
 fn http(world: &Hermetic, folder: PathBuf) -> Result<GitHttp, String> {
-    let programs = world.done(&folder, &["--exec-path"]);
-    let program = Path::new(&programs).join("git-http-backend");
+    static PROGRAMS: OnceLock<String> = OnceLock::new();
+    let programs = PROGRAMS.get_or_init(|| world.done(&folder, &["--exec-path"]));
+    let program = Path::new(programs).join("git-http-backend");
     if !program.is_file() {
         return Err(format!("{} is missing", program.display()));
     }
-    let helper = Path::new(&programs).join("git-remote-http");
+    let helper = Path::new(programs).join("git-remote-http");
     if !helper.is_file() {
         return Err(format!("{} is missing: this git speaks no HTTP", helper.display()));
     }

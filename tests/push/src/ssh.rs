@@ -3,12 +3,14 @@
 
 use std::ffi::OsString;
 use std::fs;
+use std::io::Write;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::os::fd::OwnedFd;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -40,38 +42,14 @@ struct Shared {
 impl Sshd {
     /// Starts it in `folder`, or says why it cannot run here.
     pub(crate) fn start(world: &Hermetic, folder: &Path) -> Result<Self, String> {
-        if !Path::new(SSHD).is_file() {
-            return Err(format!("{SSHD} is missing: install Debian's openssh-server"));
-        }
-        if let Some(missing) = ["ssh", "ssh-keygen"].into_iter().find(|it| !has(it)) {
-            return Err(format!("{missing} is missing: install Debian's openssh-client"));
-        }
-        if scenarios::is_root() && !Path::new(EMPTY).is_dir() {
-            return Err(format!("sshd needs the folder {EMPTY}: mkdir -m 0755 {EMPTY}"));
-        }
-        fs::create_dir(folder).expect("a folder for sshd");
-        for key in ["host", "client"] {
-            let args = ["-q", "-t", "ed25519", "-N", "", "-C", key, "-f", key];
-            let mut command = world.program("ssh-keygen", folder);
-            command.args(args);
-            drop(Ran::of(command).expect(0));
-        }
-        let at = |name: &str| folder.join(name);
-        script(&at("serve"), &serve(world));
-        let public = fs::read_to_string(at("client.pub")).expect("a public key");
-        let allowed = format!("restrict,command=\"{}\" {public}", at("serve").display());
-        fs::write(at("authorized_keys"), allowed).expect("authorized_keys");
-        fs::write(at("sshd_config"), configuration(folder)).expect("sshd_config");
-        let mut test = world.program(SSHD, folder);
-        test.args(["-t", "-f"]).arg(at("sshd_config"));
-        let tested = Ran::of(test);
-        if tested.code != 0 {
-            return Err(format!("sshd cannot run here: {}", tested.stderr.trim()));
-        }
+        static KEYS: OnceLock<Result<Keys, String>> = OnceLock::new();
+        let keys = KEYS.get_or_init(prepare).as_ref().map_err(Clone::clone)?;
+        keys.write(folder);
+        script(&folder.join("serve"), &serve(world));
         let server = Self::listen(folder, world.variables());
         let port = server.address.port();
-        let host = fs::read_to_string(at("host.pub")).expect("a public key");
-        fs::write(at("known_hosts"), format!("[127.0.0.1]:{port} {host}")).expect("known_hosts");
+        let known = format!("[127.0.0.1]:{port} {}", keys.host.1);
+        fs::write(folder.join("known_hosts"), known).expect("known_hosts");
         Ok(server)
     }
 
@@ -102,6 +80,8 @@ impl Sshd {
         let at = |name: &str| self.folder.join(name).display().to_string();
         let options = [
             "BatchMode=yes".to_owned(),
+            // The quickest first: there are hundreds of logins.
+            "KexAlgorithms=^curve25519-sha256".to_owned(),
             "IdentitiesOnly=yes".to_owned(),
             "StrictHostKeyChecking=yes".to_owned(),
             "GlobalKnownHostsFile=/dev/null".to_owned(),
@@ -135,6 +115,60 @@ impl Drop for Sshd {
     }
 }
 
+/// The server's key and the client's, each with its public half; they let nobody in anywhere else.
+#[derive(Debug)]
+struct Keys {
+    host: (Vec<u8>, String),
+    client: (Vec<u8>, String),
+}
+
+impl Keys {
+    /// Writes what a server needs to a folder, but for what it starts and where it listens.
+    fn write(&self, folder: &Path) {
+        fs::create_dir(folder).expect("a folder for sshd");
+        let at = |name: &str| folder.join(name);
+        for (name, key) in [("host", &self.host.0), ("client", &self.client.0)] {
+            let mut options = fs::OpenOptions::new();
+            let file = options.write(true).create_new(true).mode(0o600).open(at(name));
+            file.and_then(|mut file| file.write_all(key)).expect("a key");
+        }
+        let allowed = format!("restrict,command=\"{}\" {}", at("serve").display(), self.client.1);
+        fs::write(at("authorized_keys"), allowed).expect("authorized_keys");
+        fs::write(at("sshd_config"), configuration(folder)).expect("sshd_config");
+    }
+}
+
+/// Makes the keys, and sees whether sshd runs here with them; or says why it cannot.
+fn prepare() -> Result<Keys, String> {
+    if !Path::new(SSHD).is_file() {
+        return Err(format!("{SSHD} is missing: install Debian's openssh-server"));
+    }
+    if let Some(missing) = ["ssh", "ssh-keygen"].into_iter().find(|it| !has(it)) {
+        return Err(format!("{missing} is missing: install Debian's openssh-client"));
+    }
+    if scenarios::is_root() && !Path::new(EMPTY).is_dir() {
+        return Err(format!("sshd needs the folder {EMPTY}: mkdir -m 0755 {EMPTY}"));
+    }
+    let world = Hermetic::new();
+    let key = |name: &str| {
+        let mut command = world.program("ssh-keygen", &world.path(""));
+        command.args(["-q", "-t", "ed25519", "-N", "", "-C", name, "-f", name]);
+        drop(Ran::of(command).expect(0));
+        let public = fs::read_to_string(world.path(&format!("{name}.pub")));
+        (fs::read(world.path(name)).expect("a key"), public.expect("a public key"))
+    };
+    let keys = Keys { host: key("host"), client: key("client") };
+    let folder = world.path("sshd");
+    keys.write(&folder);
+    let mut test = world.program(SSHD, &folder);
+    test.args(["-t", "-f"]).arg(folder.join("sshd_config"));
+    let tested = Ran::of(test);
+    if tested.code != 0 {
+        return Err(format!("sshd cannot run here: {}", tested.stderr.trim()));
+    }
+    Ok(keys)
+}
+
 /// One connection's sshd, as inetd would start it: the socket is its input and output.
 fn connection(folder: &Path, variables: &[(OsString, OsString)], stream: TcpStream) -> Child {
     let input = OwnedFd::from(stream);
@@ -159,12 +193,15 @@ fn serve(world: &Hermetic) -> String {
     )
 }
 
+/// Its settings. `SHLVL`: for a login by ssh bash reads its user's .bashrc, unless it is not the
+/// outermost shell.
 fn configuration(folder: &Path) -> String {
     let at = |name: &str| folder.join(name).display().to_string();
     format!(
         "HostKey {}\nAuthorizedKeysFile {}\nPidFile none\nStrictModes no\nUsePAM no\nUseDNS no\n\
          PubkeyAuthentication yes\nPasswordAuthentication no\nKbdInteractiveAuthentication no\n\
-         PermitRootLogin prohibit-password\nAcceptEnv GIT_PROTOCOL\nLogLevel VERBOSE\n",
+         PermitRootLogin prohibit-password\nAcceptEnv GIT_PROTOCOL\nLogLevel VERBOSE\n\
+         SetEnv SHLVL=1\n",
         at("host"),
         at("authorized_keys"),
     )

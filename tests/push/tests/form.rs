@@ -58,13 +58,11 @@ enum Expected {
     No { reference: &'static str, found: &'static str },
 }
 
-/// How a form is tried unless it says otherwise: from both sides, and over every transport.
-const WAYS: [(Side, Transport); 4] = [
-    (Side::Client, Transport::File),
-    (Side::Client, Transport::Ssh),
-    (Side::Server, Transport::File),
-    (Side::Server, Transport::Http),
-];
+/// How a form is tried unless it says otherwise: from both sides over every transport.
+fn every_way() -> Vec<(Side, Transport)> {
+    let each = |side| Transport::ALL.map(|transport| (side, transport));
+    [each(Side::Client), each(Side::Server)].concat()
+}
 
 /// A form, and how it is tried.
 pub(crate) struct Form {
@@ -81,7 +79,7 @@ pub(crate) fn form(make: impl for<'a> Fn(&Scene<'a>) -> Push<'a> + 'static) -> F
     Form {
         make: Box::new(make),
         format: Format::Sha1,
-        ways: WAYS.to_vec(),
+        ways: every_way(),
         lines: &[],
         git_code: 1,
         then: None,
@@ -95,28 +93,15 @@ impl Form {
         self
     }
 
-    /// From both sides over every transport, each with each.
-    pub(crate) fn in_every_way(mut self) -> Self {
-        let each = |side| Transport::ALL.map(|transport| (side, transport));
-        self.ways = [each(Side::Client), each(Side::Server)].concat();
-        self
-    }
-
     /// From this side only, over every transport.
     pub(crate) fn asked_of(mut self, side: Side) -> Self {
-        self.ways = Transport::ALL.map(|transport| (side, transport)).to_vec();
+        self.ways.retain(|(it, _)| *it == side);
         self
     }
 
     /// Not over this transport.
     pub(crate) fn not_over(mut self, transport: Transport) -> Self {
         self.ways.retain(|(_, it)| *it != transport);
-        self
-    }
-
-    /// Over file:// alone.
-    pub(crate) fn locally(mut self) -> Self {
-        self.ways.retain(|(_, it)| *it == Transport::File);
         self
     }
 

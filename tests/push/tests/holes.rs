@@ -260,6 +260,5 @@ fn refused_when_edited(draft: for<'a> fn(&Scene<'a>, &str) -> Draft, found: &'st
         scene.reviewer().store(scene.work.path(), &draft);
         push(&["origin", "main"])
     })
-    .locally()
     .is_refused("refs/heads/main", found);
 }

@@ -2,8 +2,9 @@
 
 use std::fs;
 use std::path::PathBuf;
+use std::sync::OnceLock;
 
-use push::{Checkout, Draft, Format, Hermetic, Hook, Remote, Reviewer, Transport, quoted};
+use push::{Checkout, Draft, Format, Hermetic, Hook, Remote, Reviewer, Transport, Tree, quoted};
 
 /// Runs a test over every transport that can be had here, and tells which cannot.
 pub(crate) fn over_each(format: Format, run: impl Fn(&Hermetic, &Remote)) {
@@ -54,20 +55,43 @@ pub(crate) struct Scene<'a> {
     reviewer: Reviewer,
 }
 
+/// The two repositories as every scene begins.
+struct Begun {
+    bare: Tree,
+    work: Tree,
+    base: String,
+}
+
+impl Begun {
+    /// Made by git when it is first asked for.
+    fn of(format: Format) -> &'static Self {
+        static KEPT: [OnceLock<Begun>; 2] = [OnceLock::new(), OnceLock::new()];
+        format.each(&KEPT, || {
+            let world = Hermetic::new();
+            let remote = Remote::new(&world, "origin", Transport::File, format).unwrap();
+            let work = Checkout::new(&world, "work", &remote);
+            for (path, content) in Reviewer::new().configuration() {
+                work.write(&path, &content);
+            }
+            work.commit("README", "A repository of a test.\n");
+            let base = work.commit("docs/one.md", "Something about it.\n");
+            work.done(&["push", "-q", "origin", "main"]);
+            // A few files instead of many: they are written hundreds of times.
+            for repository in [remote.bare(), work.path()] {
+                world.done(repository, &["repack", "-a", "-d", "-q"]);
+            }
+            Self { bare: Tree::read(remote.bare()), work: Tree::read(work.path()), base }
+        })
+    }
+}
+
 impl<'a> Scene<'a> {
     /// Sets it; no hook is installed yet.
     pub(crate) fn new(world: &'a Hermetic, remote: &'a Remote, side: Side) -> Self {
-        let work = Checkout::new(world, "work", remote);
-        let reviewer = Reviewer::new();
-        for (path, content) in reviewer.configuration() {
-            work.write(&path, &content);
-        }
-        work.commit("README", "A repository of a test.\n");
-        let base = work.commit("docs/one.md", "Something about it.\n");
-        // Straight into the repository: how it comes there is no part of any test.
-        work.done(&["push", "-q", &remote.bare().display().to_string(), "main"]);
-        work.done(&["update-ref", "refs/remotes/origin/main", &base]);
-        Self { world, remote, work, base, side, reviewer }
+        let begun = Begun::of(remote.format());
+        begun.bare.write(remote.bare());
+        let work = Checkout::of_tree(world, "work", remote, &begun.work);
+        Self { world, remote, work, base: begun.base.clone(), side, reviewer: Reviewer::new() }
     }
 
     /// A new commit in the checkout.

@@ -1,7 +1,7 @@
 //! The hook, how it gets there, and how it is seen to run.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{PermissionsExt, symlink};
 
 use ssh_key::LineEnding;
 
@@ -13,7 +13,7 @@ fn path() -> String {
     format!("{folder}:{}", std::env::var("PATH").unwrap())
 }
 
-fn run(desk: &Desk, line: &str) -> Told {
+pub(crate) fn run(desk: &Desk, line: &str) -> Told {
     desk.run_with(line, &[("PATH", &path())])
 }
 
@@ -24,7 +24,7 @@ fn git(desk: &Desk, args: &[&str]) -> Told {
 }
 
 /// A plain repository that knows nothing of reviews, and a remote.
-fn plain() -> Desk {
+pub(crate) fn plain() -> Desk {
     let desk = Desk::new();
     fs::remove_dir_all(desk.path("")).unwrap();
     desk.put("README.md", "A thing.\n");
@@ -147,7 +147,7 @@ fn verify_tree_names_every_way_round_and_every_defect_of_the_hook() {
     run(&desk, "verify-tree").is(1, &["ops/ship.sh (work tree):1"]);
     desk.git(&["checkout", "-q", "ops"]);
     desk.put("scripts/go.sh", "git push --no-verify\n");
-    std::os::unix::fs::symlink("../scripts/go.sh", desk.path("ops/go.sh")).unwrap();
+    symlink("../scripts/go.sh", desk.path("ops/go.sh")).unwrap();
     desk.commit("a link");
     run(&desk, "verify-tree").is(1, &["ops/go.sh: it is a link"]);
     desk.git(&["reset", "-q", "--hard", "HEAD^"]);

@@ -6,6 +6,7 @@ mod calls;
 mod codex;
 mod desk;
 mod failing;
+mod guarded;
 mod holes;
 mod hooks;
 mod hostile;

@@ -4,6 +4,7 @@ use confined_fs::{After, Before, Change, Fault, RelPath, Seen, Snapshot, Tree};
 use file_patch::Mode;
 use ops_core::failure::{Exit, Failure, OrFail};
 use review_gate::commit::File;
+use review_rules::GatePaths;
 
 use crate::Ship;
 use crate::decide::forbidden;
@@ -35,6 +36,7 @@ pub(super) fn changes(ship: &Ship<'_>, diff: &str) -> Result<Result<Vec<Edit>, S
         Err(fault) => return Ok(Err(format!("the diff cannot be read: {fault}"))),
     };
     let tree = open(ship)?;
+    let gate = GatePaths::new(&ship.basis.policy.gate_paths)?;
     let mut edits = Vec::new();
     for patch in patches {
         let Some(name) = patch.new.clone() else {
@@ -44,7 +46,7 @@ pub(super) fn changes(ship: &Ship<'_>, diff: &str) -> Result<Result<Vec<Edit>, S
         {
             return Ok(Err(format!("the diff changes the mode of {name}")));
         }
-        if let Some(why) = forbidden(&name, &ship.settings.heal.paths, &ship.basis.policy) {
+        if let Some(why) = forbidden(&name, &ship.settings.heal.paths, &gate) {
             return Ok(Err(format!("the diff touches {name}: {why}")));
         }
         let path = RelPath::parse(&name).or_fail(Exit::Internal, "use a path that was allowed")?;

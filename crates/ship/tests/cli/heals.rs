@@ -33,7 +33,11 @@ fn a_proposal_that_mends_is_tested_committed_and_reviewed_from_scratch() {
 fn what_may_not_be_mended_ends_it_and_leaves_the_work_tree_as_it_was() {
     let evil = |path: &str| format!("{GOOD}--- /dev/null\n+++ b/{path}\n@@ -0,0 +1 @@\n+x\n");
     let cases: Vec<(&str, String, &str)> = vec![
-        ("gate", evil("configs/review.yaml.d"), "configs/ is never mended"),
+        (
+            "gate",
+            evil("configs/review.yaml.d"),
+            "a policy, a schema or an allowlist, which is never mended",
+        ),
         ("hooks", evil(".githooks/pre-commit"), "the diff touches .githooks"),
         ("ci", evil(".github/workflows/x.yml"), "the diff touches .github"),
         ("prefix", evil("srcs/x"), "does not name it"),

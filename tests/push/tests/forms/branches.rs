@@ -10,7 +10,6 @@ fn a_reviewed_new_branch_is_allowed() {
         push(&["origin", "topic"])
     })
     .read_as(&["refs/heads/topic 000000"])
-    .in_every_way()
     .is_allowed();
 }
 

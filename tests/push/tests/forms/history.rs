@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use push::{Checkout, Transport};
+use push::Checkout;
 
 use crate::form::{form, push};
 use crate::scene::{Scene, Side};
@@ -29,7 +29,6 @@ fn a_forced_push_is_refused_even_when_its_tip_was_reviewed() {
         rewritten(scene);
         push(&["--force", "origin", "main"])
     })
-    .in_every_way()
     .is_refused("refs/heads/main", "no ancestor");
 }
 
@@ -242,6 +241,5 @@ fn an_unreviewed_commit_of_a_shallow_clone_is_refused() {
         shallow.commit("new.txt", "new\n");
         push(&["origin", "main"]).from(shallow)
     })
-    .not_over(Transport::Ssh)
     .is_refused("refs/heads/main", "no verdict");
 }

@@ -141,7 +141,6 @@ fn verdicts_may_come_in_the_same_push_as_what_they_are_about() {
     })
     .read_as(&[NOTES])
     .then(|scene, _| assert!(scene.remote.refs(scene.world).contains_key(NOTES)))
-    .in_every_way()
     .is_allowed();
 }
 
@@ -172,6 +171,5 @@ fn verdicts_that_stayed_at_home_are_unknown_to_the_remote() {
         push(&["origin", "main"]).bringing_notes()
     })
     .asked_of(Side::Server)
-    .locally()
     .is_refused("refs/heads/main", "no verdict");
 }

@@ -102,6 +102,5 @@ fn variables_that_point_to_another_repository_do_not_help() {
         push(&[]).instead_of_push(&["-c", &alias, "lie"])
     })
     .asked_of(Side::Client)
-    .locally()
     .is_refused("refs/heads/main", "no verdict");
 }

@@ -14,7 +14,6 @@ fn a_reviewed_branch_is_allowed() {
     .then(|scene, _| {
         assert_eq!(scene.remote.refs(scene.world)["refs/heads/main"], scene.work.oid("main"));
     })
-    .in_every_way()
     .is_allowed();
 }
 
@@ -24,7 +23,6 @@ fn an_unreviewed_branch_is_refused() {
         scene.change("new.txt");
         push(&["origin", "main"])
     })
-    .in_every_way()
     .is_refused("refs/heads/main", "no verdict");
 }
 
