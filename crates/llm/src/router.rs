@@ -124,6 +124,21 @@ impl<'a> Router<'a> {
         &self.run
     }
 
+    /// Whether a question would be asked at all: its model may be, and the key is there. Nothing is
+    /// sent, and no budget is looked at.
+    ///
+    /// # Errors
+    /// As [`Router::ask`] where nothing was sent.
+    pub fn check(&mut self, question: &Question<'_>) -> Result<(), Failure> {
+        self.ready(question).map(drop)
+    }
+
+    fn ready(&mut self, question: &Question<'_>) -> Result<Target, Failure> {
+        let primary = self.primary(question)?;
+        self.keys.need(primary.provider())?;
+        Ok(primary)
+    }
+
     /// Asks one question and waits for the answer, at most until the deadline.
     ///
     /// # Errors
@@ -136,8 +151,7 @@ impl<'a> Router<'a> {
             Purpose::Review => Some(question.review.unwrap_or(&own)),
             _ => question.review,
         };
-        let primary = self.primary(question)?;
-        self.keys.need(primary.provider())?;
+        let primary = self.ready(question)?;
         let form = question.schema.map(|schema| self.form(schema)).transpose()?;
         let mut asking = Asking {
             question: *question,

@@ -1,21 +1,19 @@
 //! Asks reviewers about every packet, inside one budget.
 
-use std::path::Path;
-use std::time::Duration;
+mod codex;
+mod panel;
 
-use llm::question::Instructions;
-use llm::{AnswerSchema, Choice, Money, Provider, Purpose, Question, ReviewRun, Router};
+use std::path::Path;
+
+use llm::{Choice, Money};
 use ops_core::failure::{Exit, Failure};
-use verdict::answer::{ANSWER_SCHEMA, Answer};
+use verdict::answer::Answer;
 use verdict::document::{Decision, Gates, Outcome, ReviewerKind, TransientClass, Usage};
 
 use super::Review;
 use crate::prompt;
-use crate::reviewer::codex::{Ask, Codex};
-use crate::signing;
 
-/// How long codex may take for a packet.
-const CODEX_DEADLINE: Duration = Duration::from_mins(10);
+use panel::{Opinion, Panel};
 
 /// A review, who does it, and where its files go.
 #[derive(Clone, Copy, Debug)]
@@ -99,122 +97,36 @@ impl Session<'_> {
         row.map_or_else(|| requested.model.clone(), |row| row.model.clone())
     }
 
-    /// Asks about every packet.
+    /// Asks about every packet: the reviewer, and where llm.json names one the second, whose
+    /// blockers count as well and whose failure is the review's.
     pub(super) fn ask(&self) -> Result<Asked, Failure> {
-        let policy = &self.review.basis.policy;
-        if !policy.reviewer_kinds.contains(&self.kind) {
+        let Review { context, basis, looked, .. } = self.review;
+        if !basis.policy.reviewer_kinds.contains(&self.kind) {
             return Err(Failure::new(Exit::Config, "review with this kind of reviewer").because(
                 "reviewerKinds of review.yaml, as of the range's start, does not name it",
             ));
         }
-        self.review.basis.must_count(self.requested()?.provider)?;
-        match self.kind {
-            ReviewerKind::Api => self.ask_api(),
-            ReviewerKind::CodexCli => self.ask_codex(),
-        }
-    }
-
-    fn ask_api(&self) -> Result<Asked, Failure> {
-        let Review { context, basis, looked, .. } = self.review;
-        let mut router = Router::new(context, basis.setup.clone(), None)?;
-        let run = ReviewRun::new(&context.host);
-        let schema = AnswerSchema { name: "review".into(), text: ANSWER_SCHEMA.into() };
+        let mut panel = Panel::of(*self)?;
+        let second = basis.setup.settings.second_opinion.as_ref();
         let mut asked = Asked { model: String::new(), ..Asked::nobody(self)? };
         let mut spent = Money::ZERO;
-        let second = basis.setup.settings.second_opinion.as_ref();
         let mut progress = context.progress("reviewing", looked.packets.len());
         for (number, text) in (1..).zip(&looked.packets) {
             self.say_packet(number);
             let data = self.data(text, number);
-            let mut answer = None;
-            for model in std::iter::once(None).chain(second.map(Some)) {
-                let question = Question {
-                    purpose: Purpose::Review,
-                    system: Instructions { first: basis.prompt.first(), last: basis.prompt.last() },
-                    user: &data,
-                    image: None,
-                    schema: Some(&schema),
-                    max_output_tokens: None,
-                    temperature: None,
-                    review: Some(&run),
-                    model,
-                    artifact_dir: self.home,
-                };
-                let said = router.ask(&question)?;
-                spent = spent.plus(said.spent);
-                for warning in &said.warnings {
-                    context.say(warning);
-                }
-                let one = Answer::read(said.text.as_bytes()).map_err(unusable)?;
-                basis.must_count(said.provider)?;
-                asked.note(&said, model.is_some())?;
-                answer = Some(match answer {
-                    None => one,
-                    Some(first) => union(first, one),
-                });
+            let first = panel.first(&data)?;
+            asked.note(&first);
+            spent = spent.plus(first.cost);
+            let mut answer = first.answer;
+            if let Some(second) = second {
+                let other = panel.second(&data, second)?;
+                asked.count(&other);
+                spent = spent.plus(other.cost);
+                answer = union(answer, other.answer);
             }
-            asked.answers.extend(answer);
+            asked.answers.push(answer);
             progress.step();
         }
-        asked.cost_usd = spent.usd();
-        Ok(asked)
-    }
-
-    fn ask_codex(&self) -> Result<Asked, Failure> {
-        let Review { context, basis, looked, .. } = self.review;
-        let requested = self.requested()?;
-        let codex = Codex::find(context)?;
-        let name = Provider::Openai.secret().unwrap_or_default();
-        let key = signing::secret(context, name)?.ok_or_else(|| {
-            Failure::new(Exit::NotPermitted, format!("review: the secret {name} is nowhere"))
-                .hint(format!("key set {name} stores one (it reads standard input)"))
-        })?;
-        let model = Choice { model: self.effective(&requested), ..requested.clone() };
-        let mut asked = Asked { version: codex.version.clone(), ..Asked::nobody(self)? };
-        let settings = &basis.setup.settings;
-        let price = llm::price::of(
-            &basis.setup.models,
-            &settings.budget.pricing,
-            model.provider,
-            &model.model,
-        );
-        let price = price.ok_or_else(|| {
-            Failure::new(Exit::No, format!("review with {}: its price is not known", model.model))
-                .hint("name it in configs/models.json, or as pricing in configs/llm.json")
-        })?;
-        let mut left = settings.budget.per_review();
-        let mut spent = Money::ZERO;
-        for (number, text) in (1..).zip(&looked.packets) {
-            self.say_packet(number);
-            let whole = basis.prompt.whole(&self.data(text, number));
-            // Codex adds instructions of its own, and its answer has no cap that could be set.
-            let most = price.at_most(whole.len() as u64 + 20_000, 16_000);
-            if most > left {
-                return Err(Failure::new(Exit::No, format!("review packet {number} with codex"))
-                    .because(format!(
-                        "it could cost ${:.4}, and ${:.4} of maxUsdPerReview is left",
-                        most.usd(),
-                        left.usd()
-                    )));
-            }
-            let (text, usage) = codex.ask(&Ask {
-                prompt: &whole,
-                schema: ANSWER_SCHEMA,
-                model: &model,
-                api_base: settings.api_base(model.provider),
-                key: &key,
-                deadline: CODEX_DEADLINE,
-            })?;
-            let cost = price.actual(usage);
-            left = left.less(cost);
-            spent = spent.plus(cost);
-            asked.usage.input_tokens += usage.input;
-            asked.usage.cached_tokens += usage.cached;
-            asked.usage.output_tokens += usage.output;
-            asked.usage.calls += 1;
-            asked.answers.push(Answer::read(text.as_bytes()).map_err(unusable)?);
-        }
-        asked.endpoint_host = Some(basis.endpoint_host(model.provider));
         asked.cost_usd = spent.usd();
         Ok(asked)
     }
@@ -238,36 +150,32 @@ fn unusable(why: String) -> Failure {
 }
 
 impl Asked {
-    /// Notes who answered.
-    fn note(&mut self, said: &llm::Answer, is_second: bool) -> Result<(), Failure> {
-        self.usage.input_tokens += said.usage.input;
-        self.usage.cached_tokens += said.usage.cached;
-        self.usage.output_tokens += said.usage.output;
+    /// Counts an opinion.
+    fn count(&mut self, opinion: &Opinion) {
+        self.usage.input_tokens += opinion.usage.input;
+        self.usage.cached_tokens += opinion.usage.cached;
+        self.usage.output_tokens += opinion.usage.output;
         self.usage.calls += 1;
-        if !self.replied.contains(&said.model_replied) {
-            self.replied.push(said.model_replied.clone());
+        if let Some(replied) = &opinion.replied
+            && !self.replied.contains(replied)
+        {
+            self.replied.push(replied.clone());
         }
-        if is_second {
-            return Ok(());
+    }
+
+    /// Counts the reviewer's own, and notes who gave it.
+    fn note(&mut self, opinion: &Opinion) {
+        self.count(opinion);
+        if opinion.fallback_for.is_some() || self.model.is_empty() {
+            self.provider = opinion.provider.name().into();
+            self.model.clone_from(&opinion.model);
+            self.version.clone_from(&opinion.version);
+            self.endpoint_host = Some(opinion.endpoint_host.clone());
         }
-        if said.fallback_used || self.model.is_empty() {
-            self.provider = said.provider.name().into();
-            self.model.clone_from(&said.model_effective);
-            self.endpoint_host = Some(said.endpoint_host.clone());
-        }
-        if said.fallback_used {
+        if opinion.fallback_for.is_some() {
             self.fallback_used = true;
-            self.transient_class = Some(match said.transient_class {
-                Some("transient_quota") => TransientClass::TransientQuota,
-                Some("transient_server") => TransientClass::TransientServer,
-                Some("transient_network") => TransientClass::TransientNetwork,
-                other => {
-                    let why = format!("the fallback answered for no known reason ({other:?})");
-                    return Err(unusable(why));
-                }
-            });
+            self.transient_class = opinion.fallback_for;
         }
-        Ok(())
     }
 }
 

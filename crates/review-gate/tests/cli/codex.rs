@@ -4,6 +4,8 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 
+use fakes::Behaviour;
+use fakes::llm::Said;
 use serde_json::Value;
 
 use crate::desk::{Desk, approval, objection, openai_key};
@@ -95,6 +97,48 @@ fn a_codex_that_gives_no_answer_that_holds_is_a_69() {
     desk.run_with("run --gate --reviewer codex", &[("PATH", &path)]).is(77, &["openai_api_key"]);
 }
 
+#[test]
+fn a_second_opinion_is_asked_beside_codex_and_its_failure_is_a_no() {
+    let second = |it: &mut Value| {
+        it["secondOpinion"] =
+            serde_json::json!({"provider": "mistral", "model": "mistral-small-latest"});
+    };
+    let line = "run --gate --reviewer codex";
+    type Spoil = fn(&Desk);
+    let objects: Spoil = |desk| {
+        let said = Said::json(&objection("src/a.rs", 1, "second no"));
+        desk.mistral.service(|it| it.brain.thinks(move |_| said.clone()));
+    };
+    let is_down: Spoil = |desk| {
+        desk.mistral.otherwise(Behaviour::status(500));
+    };
+    let has_no_key: Spoil = |desk| desk.forget("mistral_api_key");
+    for (what, spoil, code, words) in [
+        ("approves", None, 0, "APPROVED"),
+        ("blocks", Some(objects), 1, "second no"),
+        ("is down", Some(is_down), 69, "mistral"),
+        ("has no key", Some(has_no_key), 77, "mistral_api_key"),
+    ] {
+        let desk = Desk::with(second);
+        desk.change("src/a.rs", "fn a() {}\n");
+        if let Some(spoil) = spoil {
+            spoil(&desk);
+        }
+        let asked = desk.root().join("asked");
+        let script = format!("{}\ntouch {}", saying(&approval().to_string()), asked.display());
+        let path = stand_in(&desk, &script);
+        let told = desk.run_with(line, &[("PATH", &path)]);
+        assert_eq!(told.code, code, "{what}: {told:?}");
+        told.is(code, &[words]);
+        assert_eq!(asked.exists(), code != 77, "{what}: without the key nobody is asked");
+        let calls = if code == 77 { 0 } else { desk.calls().1.max(1) };
+        assert_eq!(desk.calls(), (0, calls), "{what}");
+        if code > 1 {
+            desk.run("show").is(1, &["there is no verdict"]);
+        }
+    }
+}
+
 /// The real program, from npm; `None` and the reason where it is not.
 fn real() -> Option<PathBuf> {
     let own = std::env::current_exe().unwrap();
@@ -137,7 +181,7 @@ fn the_real_codex_reviews() {
     let Some(folder) = real() else { return };
     let desk = Desk::new();
     desk.change("src/a.rs", "fn a() {}\n");
-    desk.openai.otherwise(fakes::Behaviour::instead(stream(&approval().to_string())));
+    desk.openai.otherwise(Behaviour::instead(stream(&approval().to_string())));
     let path = format!("{}:{}", folder.display(), std::env::var("PATH").unwrap());
     let said = desk.run_with("--json run --gate --reviewer codex", &[("PATH", &path)]);
     assert_eq!(said.code, 0, "{said:?}");
@@ -152,7 +196,7 @@ fn the_real_codex_reviews() {
     for tool in ["shell", "exec_command", "apply_patch", "view_image"] {
         assert!(!tools.contains(&tool), "{tools:?}");
     }
-    desk.openai.otherwise(fakes::Behaviour::status(500));
+    desk.openai.otherwise(Behaviour::status(500));
     desk.change("src/b.rs", "fn b() {}\n");
     let said = desk.run_with("run --gate --reviewer codex", &[("PATH", &path)]);
     assert_eq!(said.code, 69, "{said:?}");

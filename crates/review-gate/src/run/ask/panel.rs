@@ -1,0 +1,139 @@
+//! Who gives an opinion on a packet: a model that the router asks, or codex, and a second beside
+//! either. Whether each of them may be asked is settled before the first packet is sent.
+
+use llm::question::Instructions;
+use llm::{AnswerSchema, Choice, Money, Provider, Purpose, Question, ReviewRun, Router};
+use ops_core::failure::Failure;
+use verdict::answer::{ANSWER_SCHEMA, Answer};
+use verdict::document::{ReviewerKind, TransientClass};
+
+use super::codex::ByCodex;
+use super::{Review, Session, unusable};
+
+/// What one reviewer said about one packet.
+#[derive(Clone, Debug)]
+pub(super) struct Opinion {
+    pub(super) answer: Answer,
+    pub(super) provider: Provider,
+    pub(super) model: String,
+    /// Of the program that asked.
+    pub(super) version: String,
+    /// The model that the answer names, where it names one.
+    pub(super) replied: Option<String>,
+    pub(super) endpoint_host: String,
+    /// How the primary failed, where its fallback answered.
+    pub(super) fallback_for: Option<TransientClass>,
+    pub(super) cost: Money,
+    pub(super) usage: llm::Usage,
+}
+
+/// Those who are asked, all of whom may be.
+#[derive(Debug)]
+pub(super) struct Panel<'a> {
+    session: Session<'a>,
+    router: Router<'a>,
+    review: ReviewRun,
+    schema: AnswerSchema,
+    codex: Option<ByCodex<'a>>,
+}
+
+impl<'a> Panel<'a> {
+    /// Everybody, with their keys. Nothing is sent.
+    ///
+    /// # Errors
+    /// Exit 78 for an endpoint that the policy does not name or a model that may not be asked, 77
+    /// for a key that is missing, 69 without codex where that is the reviewer.
+    pub(super) fn of(session: Session<'a>) -> Result<Self, Failure> {
+        let Review { context, basis, .. } = session.review;
+        let setup = basis.setup.clone();
+        let is_codex = session.kind == ReviewerKind::CodexCli;
+        basis.must_count(session.requested()?.provider)?;
+        let second = setup.settings.second_opinion.clone();
+        let router = Router::new(context, setup, None)?;
+        let schema = AnswerSchema { name: "review".into(), text: ANSWER_SCHEMA.into() };
+        let review = ReviewRun::new(&context.host);
+        let mut panel = Self { session, router, review, schema, codex: None };
+        if is_codex {
+            panel.codex = Some(ByCodex::find(session)?);
+        } else {
+            panel.check(None)?;
+        }
+        if let Some(second) = &second {
+            panel.check(Some(second))?;
+        }
+        Ok(panel)
+    }
+
+    /// The reviewer's opinion.
+    pub(super) fn first(&mut self, data: &str) -> Result<Opinion, Failure> {
+        match &mut self.codex {
+            Some(codex) => codex.ask(data),
+            None => self.by_router(data, None),
+        }
+    }
+
+    /// Another model's, which nobody else gives in its place.
+    pub(super) fn second(&mut self, data: &str, model: &Choice) -> Result<Opinion, Failure> {
+        self.by_router(data, Some(model))
+    }
+
+    fn check(&mut self, model: Option<&Choice>) -> Result<(), Failure> {
+        let question = question(self.session, &self.schema, &self.review, "", model);
+        self.router.check(&question)
+    }
+
+    fn by_router(&mut self, data: &str, model: Option<&Choice>) -> Result<Opinion, Failure> {
+        let Review { context, basis, .. } = self.session.review;
+        let question = question(self.session, &self.schema, &self.review, data, model);
+        let said = self.router.ask(&question)?;
+        for warning in &said.warnings {
+            context.say(warning);
+        }
+        let answer = Answer::read(said.text.as_bytes()).map_err(unusable)?;
+        basis.must_count(said.provider)?;
+        let fallback_for = said.fallback_used.then(|| class(said.transient_class)).transpose()?;
+        Ok(Opinion {
+            answer,
+            provider: said.provider,
+            model: said.model_effective,
+            version: super::version(),
+            replied: Some(said.model_replied),
+            endpoint_host: said.endpoint_host,
+            fallback_for,
+            cost: said.spent,
+            usage: said.usage,
+        })
+    }
+}
+
+fn question<'q>(
+    session: Session<'q>,
+    schema: &'q AnswerSchema,
+    review: &'q ReviewRun,
+    data: &'q str,
+    model: Option<&'q Choice>,
+) -> Question<'q> {
+    let prompt = &session.review.basis.prompt;
+    Question {
+        purpose: Purpose::Review,
+        system: Instructions { first: prompt.first(), last: prompt.last() },
+        user: data,
+        image: None,
+        schema: Some(schema),
+        max_output_tokens: None,
+        temperature: None,
+        review: Some(review),
+        model,
+        artifact_dir: session.home,
+    }
+}
+
+/// How the primary failed, as verdicts name it.
+fn class(name: Option<&str>) -> Result<TransientClass, Failure> {
+    match name {
+        Some("transient_quota") => Ok(TransientClass::TransientQuota),
+        Some("transient_server") => Ok(TransientClass::TransientServer),
+        Some("transient_network") => Ok(TransientClass::TransientNetwork),
+        other => Err(unusable(format!("the fallback answered for no known reason ({other:?})"))),
+    }
+}
