@@ -45,10 +45,24 @@ impl<'a> Panel<'a> {
     /// for a key that is missing, 69 without codex where that is the reviewer.
     pub(super) fn of(session: Session<'a>) -> Result<Self, Failure> {
         let Review { context, basis, .. } = session.review;
-        let setup = basis.setup.clone();
+        let mut setup = basis.setup.clone();
+        let settings = &mut setup.settings;
         let is_codex = session.kind == ReviewerKind::CodexCli;
         basis.must_count(session.requested()?.provider)?;
-        let second = setup.settings.second_opinion.clone();
+        let second = settings.second_opinion.clone();
+        if let Some(second) = &second {
+            basis.must_count(second.provider)?;
+        }
+        let fallback = settings.review_fallback.as_ref().map(|it| it.provider);
+        if let Some(fallback) = fallback.filter(|it| basis.must_count(*it).is_err()) {
+            settings.review_fallback = None;
+            if settings.is_enabled(fallback) && !is_codex {
+                context.say(&format!(
+                    "there is no fallback: endpointHosts of review.yaml does not name {}",
+                    basis.endpoint_host(fallback)
+                ));
+            }
+        }
         let router = Router::new(context, setup, None)?;
         let schema = AnswerSchema { name: "review".into(), text: ANSWER_SCHEMA.into() };
         let review = ReviewRun::new(&context.host);
