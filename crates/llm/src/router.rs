@@ -14,7 +14,6 @@ use llm_wire::Class;
 use ops_core::cli::Context;
 use ops_core::config;
 use ops_core::failure::{Exit, Failure, OrFail};
-use ops_core::time;
 use outbound::{Client, Limits, Proxy};
 
 use crate::answer_form::Form;
@@ -75,7 +74,7 @@ impl Setup {
     }
 }
 
-/// Asks questions, one at a time; one router is one run, with that budget.
+/// Asks questions, one at a time. All routers of a process are one run, with that budget.
 #[derive(Debug)]
 pub struct Router<'a> {
     context: &'a Context,
@@ -84,11 +83,10 @@ pub struct Router<'a> {
     client: Client,
     ledger: Option<Ledger>,
     forms: Vec<Form>,
-    run: String,
 }
 
 impl<'a> Router<'a> {
-    /// A router for one run of a program. `secrets_dir` is what its command line named.
+    /// A router in the run that this process is. `secrets_dir` is what its command line named.
     ///
     /// # Errors
     /// Exit 78 when the registry of secrets or the proxy variables are unusable.
@@ -102,26 +100,13 @@ impl<'a> Router<'a> {
         let total = seconds(setup.settings.limits.call_seconds);
         let connect = total.min(Limits::default().connect);
         let client = Client::through(Limits { connect, total, body: LARGEST_ANSWER }, proxy);
-        let run = time::run_id(host.now(), host.random());
         let keys = Keys::load(context, secrets_dir)?;
-        Ok(Self { context, setup, keys, client, ledger: None, forms: Vec::new(), run })
-    }
-
-    /// Counts this router's calls to another run's budget: that of a program that runs others.
-    #[must_use]
-    pub fn in_run(mut self, run: &str) -> Self {
-        run.clone_into(&mut self.run);
-        self
+        Ok(Self { context, setup, keys, client, ledger: None, forms: Vec::new() })
     }
 
     /// The configuration in force.
     pub fn setup(&self) -> &Setup {
         &self.setup
-    }
-
-    /// The run whose budget counts.
-    pub fn run(&self) -> &str {
-        &self.run
     }
 
     /// Whether a question would be asked at all: its model may be, and the key is there. Nothing is

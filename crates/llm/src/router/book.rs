@@ -36,7 +36,7 @@ impl Router<'_> {
         let budget = &self.setup.settings.budget;
         let caps =
             Caps { review: budget.per_review(), run: budget.per_run(), day: budget.per_day() };
-        let account = Account { run: &self.run, review: asking.review.as_deref() };
+        let account = Account { run: self.context.run_id(), review: asking.review.as_deref() };
         let reserved = ledger.reserve(host.now(), account, worst, caps)?;
         Ok(reserved.map(Some).map_err(|over| over.to_string()))
     }

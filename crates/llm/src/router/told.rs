@@ -74,7 +74,7 @@ impl Router<'_> {
         Line {
             schema: "aiops.llm.call/1".into(),
             ts: time::rfc3339(self.context.host.now()),
-            run: self.run.clone(),
+            run: self.context.run_id().to_owned(),
             review: asking.review.clone(),
             purpose: asking.question.purpose,
             provider: target.provider(),

@@ -99,12 +99,12 @@ fn a_codex_that_gives_no_answer_that_holds_is_a_69() {
 
 #[test]
 fn a_second_opinion_is_asked_beside_codex_and_its_failure_is_a_no() {
+    type Spoil = fn(&Desk);
     let second = |it: &mut Value| {
         it["secondOpinion"] =
             serde_json::json!({"provider": "mistral", "model": "mistral-small-latest"});
     };
     let line = "run --gate --reviewer codex";
-    type Spoil = fn(&Desk);
     let objects: Spoil = |desk| {
         let said = Said::json(&objection("src/a.rs", 1, "second no"));
         desk.mistral.service(|it| it.brain.thinks(move |_| said.clone()));

@@ -135,6 +135,44 @@ fn the_same_blockers_the_same_diff_or_too_many_rounds_end_it() {
 }
 
 #[test]
+fn the_budget_of_a_run_holds_over_its_reviews_and_proposals() {
+    // A review may cost about $0.06 and a proposal $0.41; either costs $0.051.
+    for (cap, calls, code) in [(0.44, 1, 1), (0.6, 3, 0)] {
+        let desk = crate::desk::Desk::with(|it| {
+            it["budget"]["maxUsdPerRun"] = json!(cap);
+            it["budget"]["pricing"] =
+                json!({"gpt-4o-mini": {"inputPer1M": 1.0, "outputPer1M": 100.0}});
+        });
+        let heal = "rounds: 2, by: api, paths: [src/]";
+        let yard = Yard::of(desk, "tests: [[\"true\"]]", heal);
+        yard.desk.change("src/a.txt", "bad\n");
+        yard.desk.answers(|asked| {
+            let is_proposal =
+                asked.schema.as_ref().is_some_and(|it| it["properties"]["diff"].is_object());
+            let answer = if is_proposal {
+                json!({"diff": GOOD, "why": "because"})
+            } else if asked.text_of("user").contains("+bad") {
+                crate::desk::objection("src/a.txt", 1, "it is bad")
+            } else {
+                crate::desk::approval()
+            };
+            fakes::llm::Said::json(&answer).uses(1000, 0, 500)
+        });
+        let told = yard.ship("");
+        assert_eq!(told.code, code, "{cap}: {told:?}");
+        assert_eq!(yard.desk.calls(), (calls, 0), "{cap}");
+        if code == 1 {
+            told.is(1, &["the budget of the run is $0.44"]);
+        }
+        let (record, lines) = yard.records();
+        assert!(lines.len() >= calls);
+        for line in &lines {
+            assert_eq!(line["run"], record["run_id"], "telemetry names the run by its record");
+        }
+    }
+}
+
+#[test]
 fn a_secret_is_never_sent_to_be_mended() {
     let yard = Yard::new();
     let key = format!("{}{}", "AKIA", "Z7QX4MT2LNB5RWYK");

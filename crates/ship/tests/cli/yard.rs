@@ -20,7 +20,11 @@ impl Yard {
 
     /// With these tests, and these bounds of autoheal.
     pub(crate) fn with(tests: &str, heal: &str) -> Self {
-        let desk = Desk::new();
+        Self::of(Desk::new(), tests, heal)
+    }
+
+    /// The same at a desk of its own.
+    pub(crate) fn of(desk: Desk, tests: &str, heal: &str) -> Self {
         let remote = desk.root().join("remote.git").display().to_string();
         desk.git(&["init", "-q", "--bare", &remote]);
         desk.git(&["remote", "add", "origin", &remote]);
@@ -70,6 +74,25 @@ impl Yard {
         let status = self.status();
         let steps = status["steps"].as_array().unwrap();
         steps.iter().map(|it| (it["step"].as_str().unwrap().to_owned(), it["ok"] == true)).collect()
+    }
+
+    /// The one run record of `ship`, and every line of telemetry.
+    pub(crate) fn records(&self) -> (Value, Vec<Value>) {
+        let read = |text: &str| serde_json::from_str::<Value>(text).unwrap();
+        let (mut records, mut lines) = (vec![], vec![]);
+        for kind in fs::read_dir(self.desk.root().join("state/artifacts")).unwrap() {
+            for folder in fs::read_dir(kind.unwrap().path()).unwrap() {
+                let folder = folder.unwrap().path();
+                if let Ok(text) = fs::read_to_string(folder.join("cost_telemetry.jsonl")) {
+                    lines.extend(text.lines().map(read));
+                }
+                if let Ok(text) = fs::read_to_string(folder.join("run.json")) {
+                    records.extend(Some(read(&text)).filter(|it| it["kind"] == "ship"));
+                }
+            }
+        }
+        assert_eq!(records.len(), 1, "{records:?}");
+        (records.remove(0), lines)
     }
 
     /// The commit that the remote's branch is at.
