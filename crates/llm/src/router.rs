@@ -4,6 +4,7 @@ mod book;
 mod call;
 mod fail;
 mod judge;
+mod lend;
 mod target;
 mod told;
 
@@ -28,6 +29,7 @@ use crate::settings::{Purpose, Settings};
 
 use call::{Attempt, Ended};
 pub use fail::FailClosed;
+pub use lend::{Lent, Made, Most};
 pub use target::{OVERRIDES, Target};
 
 /// The largest answer that is read, bytes: far more than any cap on tokens lets through.
@@ -140,7 +142,7 @@ impl<'a> Router<'a> {
         let form = question.schema.map(|schema| self.form(schema)).transpose()?;
         let mut asking = Asking {
             question: *question,
-            review: review.map(|it| it.id().to_owned()),
+            review: review.cloned(),
             form,
             deadline: self.context.host.ticks()
                 + seconds(self.setup.settings.limits.deadline_seconds),
@@ -243,7 +245,7 @@ impl<'a> Router<'a> {
 #[derive(Debug)]
 struct Asking<'a> {
     question: Question<'a>,
-    review: Option<String>,
+    review: Option<ReviewRun>,
     /// Which of the router's forms the answer must have.
     form: Option<usize>,
     /// On the host's stopwatch.

@@ -150,6 +150,11 @@ impl Context {
         self.noted.lock().unwrap_or_else(PoisonError::into_inner).cost_usd += usd;
     }
 
+    /// The money in the record of this run so far, US dollars.
+    pub fn cost_usd(&self) -> f64 {
+        self.noted.lock().unwrap_or_else(PoisonError::into_inner).cost_usd
+    }
+
     /// Progress of `total` steps on standard error: only on a terminal, only after a second, never
     /// with `--quiet`.
     pub fn progress(&self, what: &'static str, total: usize) -> Progress {
@@ -221,7 +226,6 @@ fn framed<C: Command>(command: &C, context: &Context) -> Exit {
         Err(failure) => failure.exit,
     };
     if let Some(record) = &mut record {
-        record.spent(outcome.as_ref().map_or(0.0, |report| report.spent_usd()));
         let error = outcome.as_ref().err().map(|failure| context.clean(&failure.to_string()));
         let code = command.code(exit);
         let noted =

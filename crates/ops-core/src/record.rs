@@ -99,11 +99,6 @@ impl Open {
         self.run.steps.push(step);
     }
 
-    /// Notes money that was spent, US dollars; it is written with the final record.
-    pub fn spent(&mut self, usd: f64) {
-        self.run.cost_usd += usd;
-    }
-
     /// Adds what a run noted of itself; it is written with the final record.
     pub(crate) fn add(&mut self, steps: Vec<String>, artifacts: Vec<String>, cost_usd: f64) {
         self.run.steps.extend(steps);

@@ -108,9 +108,6 @@ pub fn review(context: &Context, folder: &Path, args: &RunArgs) -> Result<Review
         meta: meta(host, &basis, &looked, &asked),
     });
     let cached = asked.cached;
-    if !cached {
-        context.note_cost(asked.cost_usd);
-    }
     let verdict = keep::keep(&review, &store, key.as_ref(), verdict, cached)?;
     let distrust = distrust(host, &repository, &range, &verdict)?;
     let gate = args.gate;

@@ -120,13 +120,6 @@ impl Report for Asked {
         }
     }
 
-    fn spent_usd(&self) -> f64 {
-        match self {
-            Self::Answered(it) => it.spent_usd,
-            Self::Refused(_) => 0.0,
-        }
-    }
-
     fn write_human(&self, out: &mut dyn Write) -> io::Result<()> {
         match self {
             Self::Answered(it) => writeln!(out, "{}", it.text.trim_end()),

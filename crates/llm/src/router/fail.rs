@@ -80,7 +80,7 @@ impl Router<'_> {
             schema: "aiops.review_fail_closed/1".into(),
             ts: time::rfc3339(self.context.host.now()),
             run: self.context.run_id().to_owned(),
-            review: asking.review.clone(),
+            review: asking.review.as_ref().map(|it| it.id().to_owned()),
             primary: primary.to_string(),
             primary_error: told(&failures.primary),
             primary_transient_class: class.filter(|it| it.starts_with("transient")),

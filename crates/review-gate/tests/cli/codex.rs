@@ -1,8 +1,11 @@
 //! The Codex reviewer: a scripted stand-in for every ending, and the real program where it is.
 
 use std::fs;
+use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
 
 use fakes::Behaviour;
 use fakes::llm::Said;
@@ -137,6 +140,101 @@ fn a_second_opinion_is_asked_beside_codex_and_its_failure_is_a_no() {
             desk.run("show").is(1, &["there is no verdict"]);
         }
     }
+}
+
+#[test]
+fn each_run_of_codex_has_a_line_of_telemetry_and_its_place_in_the_ledger() {
+    let dear = serde_json::json!({"gpt-4o-mini": {"inputPer1M": 1.0, "outputPer1M": 10.0}});
+    let fine = saying(&approval().to_string());
+    for (what, script, code, outcome, actual) in [
+        ("answers", fine.clone(), 0, "ok", Some(0.000_3)),
+        ("says and fails", format!("{fine}; exit 1"), 69, "non_transient", Some(0.000_3)),
+        ("is silent", "cat >/dev/null".to_owned(), 69, "non_transient", None),
+    ] {
+        let desk = Desk::with(|it| it["budget"]["pricing"] = dear.clone());
+        desk.change("src/a.rs", "fn a() {}\n");
+        let path = stand_in(&desk, &script);
+        let told = desk.run_with("run --gate --reviewer codex", &[("PATH", &path)]);
+        assert_eq!(told.code, code, "{what}: {told:?}");
+        let (records, lines) = desk.records("review-gate");
+        assert_eq!(lines.len(), 1, "{what}");
+        let line = &lines[0];
+        assert_eq!(line["outcome"], outcome, "{what}");
+        assert_eq!(line["run"], records[0]["run_id"], "{what}");
+        assert_eq!(line["model"], "gpt-4o-mini", "{what}");
+        let worst = line["estimated_usd"].as_f64().unwrap();
+        assert!(worst > 0.18, "{what}: {worst}");
+        assert_eq!(line["actual_usd"].as_f64(), actual, "{what}");
+        assert_eq!(line["booked_usd"].as_f64(), Some(actual.unwrap_or(worst)), "{what}");
+        assert!(desk.paid("review-gate") > 0.0, "{what}");
+    }
+    for (cap, scope) in
+        [("maxUsdPerReview", "review"), ("maxUsdPerRun", "run"), ("maxUsdPerDay", "day")]
+    {
+        let desk = Desk::with(|it| {
+            it["budget"]["pricing"] = dear.clone();
+            it["budget"][cap] = serde_json::json!(0.1);
+        });
+        desk.change("src/a.rs", "fn a() {}\n");
+        let path = stand_in(&desk, &format!("touch {}/asked\n{fine}", desk.root().display()));
+        let told = desk.run_with("run --gate --reviewer codex", &[("PATH", &path)]);
+        told.is(1, &[&format!("the budget of the {scope}")]);
+        assert!(!desk.root().join("asked").exists(), "{scope}");
+        let (_, lines) = desk.records("review-gate");
+        assert_eq!(lines[0]["detail"], "over_budget", "{scope}");
+    }
+}
+
+#[test]
+fn eight_runs_of_codex_at_once_never_pass_the_days_cap() {
+    // Each sets about $0.19 aside and costs $0.0003: three fit at once.
+    let desk = Desk::with(|it| {
+        it["budget"]["pricing"] =
+            serde_json::json!({"gpt-4o-mini": {"inputPer1M": 1.0, "outputPer1M": 10.0}});
+        it["budget"]["maxUsdPerDay"] = serde_json::json!(0.6);
+    });
+    desk.change("src/a.rs", "fn a() {}\n");
+    let root = desk.root();
+    // What is open for both never blocks here; each `read` there waits for a line of its own.
+    let pipe = root.join("pipe");
+    assert!(desk.bare("mkfifo").arg(&pipe).status().unwrap().success());
+    let mut gate = fs::OpenOptions::new().read(true).write(true).open(&pipe).unwrap();
+    let script = format!(
+        "touch {0}/started.$$\nread line < {0}/pipe\n{1}",
+        root.display(),
+        saying(&approval().to_string())
+    );
+    let path = stand_in(&desk, &script);
+    let mut children: Vec<_> = (0..8)
+        .map(|number| {
+            let clone = root.join(format!("clone{number}"));
+            let copied = desk.bare("cp").arg("-R").arg(desk.path("")).arg(&clone).status();
+            assert!(copied.unwrap().success());
+            let mut command = desk.command("run --gate --reviewer codex");
+            command.current_dir(&clone).env("PATH", &path);
+            command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+        })
+        .collect();
+    let started = || {
+        let names = fs::read_dir(&root).unwrap().map(|it| it.unwrap().file_name());
+        names.filter(|it| it.to_string_lossy().starts_with("started.")).count()
+    };
+    // Nobody is answered before everybody has asked for money.
+    let began = Instant::now();
+    loop {
+        let ended = children.iter_mut().filter_map(|it| it.try_wait().unwrap()).count();
+        if ended + started() >= 8 {
+            break;
+        }
+        assert!(began.elapsed() < Duration::from_mins(2), "{ended} ended, {} began", started());
+        std::thread::yield_now();
+    }
+    let began = started();
+    gate.write_all(&[b'\n'; 8]).unwrap();
+    let mut codes: Vec<_> =
+        children.iter_mut().map(|it| it.wait().unwrap().code().unwrap_or(-1)).collect();
+    codes.sort_unstable();
+    assert_eq!((began, codes), (3, vec![0, 0, 0, 1, 1, 1, 1, 1]));
 }
 
 /// The real program, from npm; `None` and the reason where it is not.

@@ -164,11 +164,13 @@ fn the_budget_of_a_run_holds_over_its_reviews_and_proposals() {
         if code == 1 {
             told.is(1, &["the budget of the run is $0.44"]);
         }
-        let (record, lines) = yard.records();
-        assert!(lines.len() >= calls);
+        let (records, lines) = yard.desk.records("ship");
+        assert!(records.len() == 1 && lines.len() >= calls);
         for line in &lines {
-            assert_eq!(line["run"], record["run_id"], "telemetry names the run by its record");
+            assert_eq!(line["run"], records[0]["run_id"], "telemetry names the run by its record");
         }
+        let paid = yard.desk.paid("ship");
+        assert!((paid - yard.status()["spent_usd"].as_f64().unwrap()).abs() < 1e-9, "{paid}");
     }
 }
 
@@ -201,6 +203,13 @@ fn codex_may_propose_as_well_and_is_asked_for_a_diff_and_nothing_else() {
     std::fs::write(folder.join("codex"), script).unwrap();
     std::fs::set_permissions(folder.join("codex"), std::fs::Permissions::from_mode(0o755)).unwrap();
     yard.ship("").is(0, &["shipped"]);
+    let (_, lines) = yard.desk.records("ship");
+    let proposals: Vec<_> = lines.iter().filter(|it| it["purpose"] == "general").collect();
+    assert_eq!(proposals.len(), 1, "{lines:?}");
+    let line = proposals[0];
+    assert_eq!(line["actual_usd"], json!(null), "it does not say what it used");
+    assert_eq!(line["booked_usd"], line["estimated_usd"], "so it counts at its worst case");
+    assert!(yard.desk.paid("ship") > line["booked_usd"].as_f64().unwrap());
     let prompt = std::fs::read_to_string(folder.join("prompt")).unwrap();
     assert!(prompt.contains("it is bad") && prompt.contains("unified diff"));
     assert_eq!(yard.desk.read("src/a.txt"), "good\n");

@@ -76,25 +76,6 @@ impl Yard {
         steps.iter().map(|it| (it["step"].as_str().unwrap().to_owned(), it["ok"] == true)).collect()
     }
 
-    /// The one run record of `ship`, and every line of telemetry.
-    pub(crate) fn records(&self) -> (Value, Vec<Value>) {
-        let read = |text: &str| serde_json::from_str::<Value>(text).unwrap();
-        let (mut records, mut lines) = (vec![], vec![]);
-        for kind in fs::read_dir(self.desk.root().join("state/artifacts")).unwrap() {
-            for folder in fs::read_dir(kind.unwrap().path()).unwrap() {
-                let folder = folder.unwrap().path();
-                if let Ok(text) = fs::read_to_string(folder.join("cost_telemetry.jsonl")) {
-                    lines.extend(text.lines().map(read));
-                }
-                if let Ok(text) = fs::read_to_string(folder.join("run.json")) {
-                    records.extend(Some(read(&text)).filter(|it| it["kind"] == "ship"));
-                }
-            }
-        }
-        assert_eq!(records.len(), 1, "{records:?}");
-        (records.remove(0), lines)
-    }
-
     /// The commit that the remote's branch is at.
     pub(crate) fn remote(&self) -> String {
         self.desk

@@ -7,8 +7,8 @@ use ops_core::failure::Failure;
 use verdict::answer::{ANSWER_SCHEMA, Answer};
 use verdict::document::{ReviewerKind, TransientClass};
 
-use super::codex::ByCodex;
-use super::{Review, Session, unusable};
+use super::{Review, Session, codex, unusable};
+use crate::reviewer::codex::Codex;
 
 /// What one reviewer said about one packet.
 #[derive(Clone, Debug)]
@@ -34,7 +34,7 @@ pub(super) struct Panel<'a> {
     router: Router<'a>,
     review: ReviewRun,
     schema: AnswerSchema,
-    codex: Option<ByCodex<'a>>,
+    codex: Option<Codex<'a>>,
 }
 
 impl<'a> Panel<'a> {
@@ -66,12 +66,9 @@ impl<'a> Panel<'a> {
         let router = Router::new(context, setup, None)?;
         let schema = AnswerSchema { name: "review".into(), text: ANSWER_SCHEMA.into() };
         let review = ReviewRun::new(&context.host);
-        let mut panel = Self { session, router, review, schema, codex: None };
-        if is_codex {
-            panel.codex = Some(ByCodex::find(session)?);
-        } else {
-            panel.check(None)?;
-        }
+        let codex = is_codex.then(|| Codex::find(context)).transpose()?;
+        let mut panel = Self { session, router, review, schema, codex };
+        panel.check(None)?;
         if let Some(second) = &second {
             panel.check(Some(second))?;
         }
@@ -80,8 +77,11 @@ impl<'a> Panel<'a> {
 
     /// The reviewer's opinion.
     pub(super) fn first(&mut self, data: &str) -> Result<Opinion, Failure> {
-        match &mut self.codex {
-            Some(codex) => codex.ask(data),
+        match &self.codex {
+            Some(codex) => {
+                let question = question(self.session, &self.schema, &self.review, data, None);
+                codex::ask(self.session, codex, &mut self.router, &question)
+            }
             None => self.by_router(data, None),
         }
     }
