@@ -2,7 +2,7 @@
 
 use sha2::{Digest, Sha256};
 
-use crate::document::{ReviewerKind, Verdict};
+use crate::document::ReviewerKind;
 use crate::in_force::RuleDigests;
 
 /// What a review rests on. Two reviews with equal keys have the same answer.
@@ -44,30 +44,5 @@ impl Key {
             hash.update(part);
         }
         crate::hex(&hash.finalize())
-    }
-
-    /// Whether a verdict answers this review. A simulated one answers nothing, and neither does one
-    /// by a fallback: the primary was not asked.
-    pub fn is_answered_by(&self, verdict: &Verdict) -> bool {
-        let meta = &verdict.meta;
-        !meta.simulated && !meta.fallback_used && Self::of(verdict) == *self
-    }
-
-    /// The key of the review that a verdict came from.
-    pub fn of(verdict: &Verdict) -> Self {
-        let meta = &verdict.meta;
-        let digests = meta.digests.clone();
-        Self {
-            bundle_sha256: verdict.bundle_sha256.clone(),
-            rules: RuleDigests {
-                prompt: digests.prompt,
-                policy: digests.policy,
-                configuration: digests.configuration,
-                signers: digests.signers,
-            },
-            kind: meta.reviewer.kind,
-            provider: meta.reviewer.provider.clone(),
-            model: meta.reviewer.model.clone(),
-        }
     }
 }
