@@ -183,7 +183,7 @@ fn meta(host: &Host, basis: &Basis, looked: &Looked, asked: &Asked) -> Meta {
         endpoint_host: asked.endpoint_host.clone(),
         fallback_used: asked.fallback_used,
         transient_class: asked.transient_class,
-        cost_usd: asked.cost_usd,
+        cost_usd: asked.cost.usd(),
         usage: asked.usage,
         created_at: time::rfc3339(host.now()),
         tree_oid: looked.manifest.to.tree.clone(),

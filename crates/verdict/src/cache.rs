@@ -1,17 +1,23 @@
-//! The same review has the same answer: what makes two reviews the same.
+//! The same question has the same answer: what makes two questions of a review the same.
 
 use sha2::{Digest, Sha256};
 
 use crate::document::ReviewerKind;
 use crate::in_force::RuleDigests;
 
-/// What a review rests on. Two reviews with equal keys have the same answer.
+/// What one reviewer's opinion about one packet rests on. Equal keys have the same answer.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Key {
     /// SHA-256 of the bundle, 64 hex digits.
     pub bundle_sha256: String,
     /// The rules in force.
     pub rules: RuleDigests,
+    /// Which packet, counted from 1, and how many there are.
+    pub packet: (usize, usize),
+    /// SHA-256 of its text, 64 hex digits.
+    pub packet_sha256: String,
+    /// Whether it is the second opinion, which another's never is.
+    pub is_second: bool,
     /// Which kind of reviewer.
     pub kind: ReviewerKind,
     /// The provider.
@@ -28,14 +34,19 @@ impl Key {
             ReviewerKind::CodexCli => "codex_cli",
         };
         let rules = &self.rules;
+        let packet = format!("{} of {}", self.packet.0, self.packet.1);
+        let role = if self.is_second { "second" } else { "first" };
         let mut hash = Sha256::new();
         for part in [
-            "aiops.review-key/1",
+            "aiops.review-key/2",
             &self.bundle_sha256,
             &rules.prompt,
             &rules.policy,
             &rules.configuration,
             &rules.signers,
+            &packet,
+            &self.packet_sha256,
+            role,
             kind,
             &self.provider,
             &self.model,

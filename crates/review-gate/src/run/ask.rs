@@ -7,13 +7,17 @@ use std::path::Path;
 
 use llm::{Choice, Money};
 use ops_core::failure::{Exit, Failure};
+use ssh_key::PrivateKey;
 use verdict::answer::Answer;
+use verdict::cache::Key;
 use verdict::document::{Decision, Gates, Outcome, ReviewerKind, TransientClass, Usage};
 
 use super::Review;
+use super::memory::Memory;
 use crate::prompt;
 
-use panel::{Opinion, Panel};
+pub(super) use panel::Opinion;
+use panel::Panel;
 
 /// A review, who does it, and where its files go.
 #[derive(Clone, Copy, Debug)]
@@ -36,7 +40,7 @@ pub(super) struct Asked {
     pub(super) endpoint_host: Option<String>,
     pub(super) fallback_used: bool,
     pub(super) transient_class: Option<TransientClass>,
-    pub(super) cost_usd: f64,
+    pub(super) cost: Money,
     pub(super) usage: Usage,
     pub(super) simulated: bool,
     /// Whether nobody was asked because an earlier review has the answers.
@@ -58,7 +62,7 @@ impl Asked {
             endpoint_host: None,
             fallback_used: false,
             transient_class: None,
-            cost_usd: 0.0,
+            cost: Money::ZERO,
             usage: Usage::default(),
             simulated: false,
             cached: false,
@@ -97,38 +101,70 @@ impl Session<'_> {
         row.map_or_else(|| requested.model.clone(), |row| row.model.clone())
     }
 
-    /// Asks about every packet: the reviewer, and where llm.json names one the second, whose
-    /// blockers count as well and whose failure is the review's.
-    pub(super) fn ask(&self) -> Result<Asked, Failure> {
-        let Review { context, basis, looked, .. } = self.review;
+    /// What everybody says about every packet: the reviewer, and where llm.json names one the
+    /// second, whose blockers count as well and whose failure is the review's. Who said it before,
+    /// about the same and under the same rules, is not asked; each new answer is kept at once.
+    pub(super) fn answers(&self, own: Option<&PrivateKey>) -> Result<Asked, Failure> {
+        let Review { context, basis, .. } = self.review;
         if !basis.policy.reviewer_kinds.contains(&self.kind) {
             return Err(Failure::new(Exit::Config, "review with this kind of reviewer").because(
                 "reviewerKinds of review.yaml, as of the range's start, does not name it",
             ));
         }
-        let mut panel = Panel::of(*self)?;
-        let second = basis.setup.settings.second_opinion.as_ref();
-        let mut asked = Asked { model: String::new(), ..Asked::nobody(self)? };
-        let mut spent = Money::ZERO;
-        let mut progress = context.progress("reviewing", looked.packets.len());
-        for (number, text) in (1..).zip(&looked.packets) {
-            self.say_packet(number);
-            let data = self.data(text, number);
-            let first = panel.first(&data)?;
-            asked.note(&first);
-            spent = spent.plus(first.cost);
-            let mut answer = first.answer;
-            if let Some(second) = second {
-                let other = panel.second(&data, second)?;
-                asked.count(&other);
-                spent = spent.plus(other.cost);
-                answer = union(answer, other.answer);
+        let memory = own.map(|own| Memory { review: self.review, own });
+        let mut pieces = self.pieces(memory.as_ref())?;
+        let kept = pieces.iter().filter_map(|it| it.opinion.as_ref());
+        let (kept, earlier) =
+            kept.fold((0, Money::ZERO), |(count, sum), it| (count + 1, sum.plus(it.cost())));
+        let is_cached = kept == pieces.len();
+        if !is_cached {
+            if kept > 0 {
+                context.say(&format!("{kept} of {} answers are there already", pieces.len()));
             }
-            asked.answers.push(answer);
-            progress.step();
+            let mut panel = Panel::of(*self, earlier)?;
+            let mut progress = context.progress("reviewing", pieces.len());
+            for piece in &mut pieces {
+                if piece.opinion.is_none() {
+                    let number = piece.key.packet.0;
+                    self.say_packet(number);
+                    let opinion = panel.ask(&self.data(piece.text, number), piece.second)?;
+                    if let Some(memory) = &memory {
+                        memory.keep(&piece.key, &opinion)?;
+                    }
+                    piece.opinion = Some(opinion);
+                }
+                progress.step();
+            }
         }
-        asked.cost_usd = spent.usd();
-        Ok(asked)
+        let nobody = Asked { cached: is_cached, model: String::new(), ..Asked::nobody(self)? };
+        Ok(pieces.into_iter().fold(nobody, Asked::with))
+    }
+
+    /// Who is to say something about what, and what they said before.
+    fn pieces(&self, memory: Option<&Memory<'_>>) -> Result<Vec<Piece<'_>>, Failure> {
+        let Review { basis, looked, .. } = self.review;
+        let requested = self.requested()?;
+        let second = basis.setup.settings.second_opinion.as_ref();
+        let packets = looked.packets.len();
+        let mut pieces = Vec::new();
+        for (number, text) in (1..).zip(&looked.packets) {
+            for second in std::iter::once(None).chain(second.map(Some)) {
+                let choice = second.unwrap_or(&requested);
+                let key = Key {
+                    bundle_sha256: looked.manifest.bundle_sha256.clone(),
+                    rules: basis.digests.clone(),
+                    packet: (number, packets),
+                    packet_sha256: verdict::sha256(text.as_bytes()),
+                    is_second: second.is_some(),
+                    kind: if second.is_some() { ReviewerKind::Api } else { self.kind },
+                    provider: choice.provider.name().into(),
+                    model: self.effective(choice),
+                };
+                let opinion = memory.and_then(|memory| memory.find(&key));
+                pieces.push(Piece { key, text, second, opinion });
+            }
+        }
+        Ok(pieces)
     }
 
     fn say_packet(&self, number: usize) {
@@ -149,33 +185,47 @@ fn unusable(why: String) -> Failure {
     Failure::new(Exit::Unavailable, "use the reviewer's answer").because(why)
 }
 
-impl Asked {
-    /// Counts an opinion.
-    fn count(&mut self, opinion: &Opinion) {
-        self.usage.input_tokens += opinion.usage.input;
-        self.usage.cached_tokens += opinion.usage.cached;
-        self.usage.output_tokens += opinion.usage.output;
-        self.usage.calls += 1;
-        if let Some(replied) = &opinion.replied
-            && !self.replied.contains(replied)
-        {
-            self.replied.push(replied.clone());
-        }
-    }
+/// One reviewer's opinion about one packet, where it is there.
+#[derive(Debug)]
+struct Piece<'a> {
+    key: Key,
+    text: &'a str,
+    /// Whose second opinion it is.
+    second: Option<&'a Choice>,
+    opinion: Option<Opinion>,
+}
 
-    /// Counts the reviewer's own, and notes who gave it.
-    fn note(&mut self, opinion: &Opinion) {
-        self.count(opinion);
+impl Asked {
+    /// The same with one opinion more; a second one comes after the first about its packet.
+    fn with(mut self, piece: Piece<'_>) -> Self {
+        let Some(opinion) = piece.opinion else { return self };
+        self.cost = self.cost.plus(opinion.cost());
+        let (all, one) = (self.usage, opinion.usage);
+        self.usage = Usage {
+            input_tokens: all.input_tokens.saturating_add(one.input_tokens),
+            cached_tokens: all.cached_tokens.saturating_add(one.cached_tokens),
+            output_tokens: all.output_tokens.saturating_add(one.output_tokens),
+            calls: all.calls.saturating_add(one.calls),
+        };
+        let replied = opinion.replied.filter(|it| !self.replied.contains(it));
+        self.replied.extend(replied);
+        if piece.second.is_some() {
+            let first = self.answers.pop();
+            self.answers.extend(first.map(|first| union(first, opinion.answer)));
+            return self;
+        }
+        self.answers.push(opinion.answer);
         if opinion.fallback_for.is_some() || self.model.is_empty() {
             self.provider = opinion.provider.name().into();
-            self.model.clone_from(&opinion.model);
-            self.version.clone_from(&opinion.version);
-            self.endpoint_host = Some(opinion.endpoint_host.clone());
+            self.model = opinion.model;
+            self.version = opinion.version;
+            self.endpoint_host = Some(opinion.endpoint_host);
         }
         if opinion.fallback_for.is_some() {
             self.fallback_used = true;
             self.transient_class = opinion.fallback_for;
         }
+        self
     }
 }
 

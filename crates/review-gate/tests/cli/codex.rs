@@ -186,6 +186,33 @@ fn each_run_of_codex_has_a_line_of_telemetry_and_its_place_in_the_ledger() {
 }
 
 #[test]
+fn a_review_by_codex_that_ended_on_the_way_goes_on_where_it_was() {
+    let desk = Desk::new();
+    let policy = desk.read("configs/review.yaml").replace("maxBytes: 200000", "maxBytes: 6000");
+    let since = desk.change("configs/review.yaml", &policy);
+    let lines: Vec<String> = (0..300).map(|it| format!("fn a{it}() {{ work({it}); }}")).collect();
+    desk.change("src/a.rs", &(lines.join("\n") + "\n"));
+    let line = format!("--json run --gate --reviewer codex --since {since}");
+    // The second time it is asked, it fails.
+    let script = format!(
+        "echo >> {0}/asked\n{1}\n[ $(wc -l < {0}/asked) != 2 ]",
+        desk.root().display(),
+        saying(&approval().to_string())
+    );
+    let path = stand_in(&desk, &script);
+    desk.run_with(&line, &[("PATH", &path)]).is(69, &[]);
+    let paid = desk.paid("review-gate");
+    let said = desk.run_with(&line, &[("PATH", &path)]);
+    said.is(0, &["1 of"]);
+    let verdict: Value = serde_json::from_str(&said.out).unwrap();
+    let packets = verdict["manifest"]["packets"].as_u64().unwrap();
+    assert!(packets > 1 && paid > 0.0);
+    let asked = fs::read_to_string(desk.root().join("asked")).unwrap().lines().count();
+    assert_eq!(u64::try_from(asked).unwrap(), packets + 1);
+    assert_eq!(verdict["meta"]["usage"]["calls"], packets);
+}
+
+#[test]
 fn eight_runs_of_codex_at_once_never_pass_the_days_cap() {
     // Each sets about $0.19 aside and costs $0.0003: three fit at once.
     let desk = Desk::with(|it| {

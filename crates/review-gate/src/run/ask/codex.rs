@@ -6,7 +6,7 @@ use llm::{Question, Router};
 use ops_core::failure::Failure;
 use verdict::answer::{ANSWER_SCHEMA, Answer};
 
-use super::panel::Opinion;
+use super::panel::{Opinion, usage};
 use super::{Review, Session, unusable};
 use crate::reviewer::codex::{self, Codex};
 
@@ -41,7 +41,7 @@ pub(super) fn ask(
         replied: None,
         endpoint_host: basis.endpoint_host(provider),
         fallback_for: None,
-        cost: lent.spent,
-        usage: lent.usage.unwrap_or_default(),
+        cost_picos: lent.spent.picos(),
+        usage: usage(lent.usage.unwrap_or_default()),
     })
 }

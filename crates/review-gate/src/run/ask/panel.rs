@@ -4,15 +4,17 @@
 use llm::question::Instructions;
 use llm::{AnswerSchema, Choice, Money, Provider, Purpose, Question, ReviewRun, Router};
 use ops_core::failure::Failure;
+use serde::{Deserialize, Serialize};
 use verdict::answer::{ANSWER_SCHEMA, Answer};
-use verdict::document::{ReviewerKind, TransientClass};
+use verdict::document::{ReviewerKind, TransientClass, Usage};
 
 use super::{Review, Session, codex, unusable};
 use crate::reviewer::codex::Codex;
 
 /// What one reviewer said about one packet.
-#[derive(Clone, Debug)]
-pub(super) struct Opinion {
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(in crate::run) struct Opinion {
     pub(super) answer: Answer,
     pub(super) provider: Provider,
     pub(super) model: String,
@@ -23,8 +25,21 @@ pub(super) struct Opinion {
     pub(super) endpoint_host: String,
     /// How the primary failed, where its fallback answered.
     pub(super) fallback_for: Option<TransientClass>,
-    pub(super) cost: Money,
-    pub(super) usage: llm::Usage,
+    /// Failed calls included, picodollars: an integer is the same after it was kept.
+    pub(super) cost_picos: u64,
+    pub(super) usage: Usage,
+}
+
+impl Opinion {
+    /// What it cost.
+    pub(super) fn cost(&self) -> Money {
+        Money::from_picos(self.cost_picos)
+    }
+}
+
+/// What one answer took.
+pub(super) fn usage(of: llm::Usage) -> Usage {
+    Usage { input_tokens: of.input, cached_tokens: of.cached, output_tokens: of.output, calls: 1 }
 }
 
 /// Those who are asked, all of whom may be.
@@ -38,12 +53,13 @@ pub(super) struct Panel<'a> {
 }
 
 impl<'a> Panel<'a> {
-    /// Everybody, with their keys. Nothing is sent.
+    /// Everybody, with their keys. Nothing is sent. `earlier` is what was paid for the part of the
+    /// review that is there already.
     ///
     /// # Errors
     /// Exit 78 for an endpoint that the policy does not name or a model that may not be asked, 77
     /// for a key that is missing, 69 without codex where that is the reviewer.
-    pub(super) fn of(session: Session<'a>) -> Result<Self, Failure> {
+    pub(super) fn of(session: Session<'a>, earlier: Money) -> Result<Self, Failure> {
         let Review { context, basis, .. } = session.review;
         let mut setup = basis.setup.clone();
         let settings = &mut setup.settings;
@@ -65,7 +81,7 @@ impl<'a> Panel<'a> {
         }
         let router = Router::new(context, setup, None)?;
         let schema = AnswerSchema { name: "review".into(), text: ANSWER_SCHEMA.into() };
-        let review = ReviewRun::new(&context.host);
+        let review = ReviewRun::new(&context.host).after(earlier);
         let codex = is_codex.then(|| Codex::find(context)).transpose()?;
         let mut panel = Self { session, router, review, schema, codex };
         panel.check(None)?;
@@ -75,49 +91,47 @@ impl<'a> Panel<'a> {
         Ok(panel)
     }
 
-    /// The reviewer's opinion.
-    pub(super) fn first(&mut self, data: &str) -> Result<Opinion, Failure> {
+    /// An opinion: the reviewer's, or that of a second model, which nobody else gives in its place.
+    pub(super) fn ask(&mut self, data: &str, second: Option<&Choice>) -> Result<Opinion, Failure> {
+        let question = question(self.session, &self.schema, &self.review, data, second);
         match &self.codex {
-            Some(codex) => {
-                let question = question(self.session, &self.schema, &self.review, data, None);
+            Some(codex) if second.is_none() => {
                 codex::ask(self.session, codex, &mut self.router, &question)
             }
-            None => self.by_router(data, None),
+            _ => by_router(self.session, &mut self.router, &question),
         }
-    }
-
-    /// Another model's, which nobody else gives in its place.
-    pub(super) fn second(&mut self, data: &str, model: &Choice) -> Result<Opinion, Failure> {
-        self.by_router(data, Some(model))
     }
 
     fn check(&mut self, model: Option<&Choice>) -> Result<(), Failure> {
         let question = question(self.session, &self.schema, &self.review, "", model);
         self.router.check(&question)
     }
+}
 
-    fn by_router(&mut self, data: &str, model: Option<&Choice>) -> Result<Opinion, Failure> {
-        let Review { context, basis, .. } = self.session.review;
-        let question = question(self.session, &self.schema, &self.review, data, model);
-        let said = self.router.ask(&question)?;
-        for warning in &said.warnings {
-            context.say(warning);
-        }
-        let answer = Answer::read(said.text.as_bytes()).map_err(unusable)?;
-        basis.must_count(said.provider)?;
-        let fallback_for = said.fallback_used.then(|| class(said.transient_class)).transpose()?;
-        Ok(Opinion {
-            answer,
-            provider: said.provider,
-            model: said.model_effective,
-            version: super::version(),
-            replied: Some(said.model_replied),
-            endpoint_host: said.endpoint_host,
-            fallback_for,
-            cost: said.spent,
-            usage: said.usage,
-        })
+fn by_router(
+    session: Session<'_>,
+    router: &mut Router<'_>,
+    question: &Question<'_>,
+) -> Result<Opinion, Failure> {
+    let Review { context, basis, .. } = session.review;
+    let said = router.ask(question)?;
+    for warning in &said.warnings {
+        context.say(warning);
     }
+    let answer = Answer::read(said.text.as_bytes()).map_err(unusable)?;
+    basis.must_count(said.provider)?;
+    let fallback_for = said.fallback_used.then(|| class(said.transient_class)).transpose()?;
+    Ok(Opinion {
+        answer,
+        provider: said.provider,
+        model: said.model_effective,
+        version: super::version(),
+        replied: Some(said.model_replied),
+        endpoint_host: said.endpoint_host,
+        fallback_for,
+        cost_picos: said.spent.picos(),
+        usage: usage(said.usage),
+    })
 }
 
 fn question<'q>(
