@@ -143,6 +143,10 @@ impl Ship<'_> {
                 let is_yes = verdict.verdict == Decision::Approved && !verdict.meta.simulated;
                 let mut lines = vec![format!("{}: {}", verdict.verdict.word(), verdict.summary)];
                 lines.extend(verdict.because.iter().cloned());
+                let sent = kept.sent_waived.iter();
+                lines.extend(
+                    sent.map(|it| format!("sent, since a waiver says it is no secret: {it}")),
+                );
                 let ended = ended(is_yes, verdict, memory, &mut lines);
                 Ok(Said::new(ended, lines))
             }
