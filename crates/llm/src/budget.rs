@@ -56,6 +56,8 @@ pub struct Account<'a> {
     pub run: &'a str,
     /// The review, if it is one.
     pub review: Option<&'a str>,
+    /// What earlier runs paid of that review.
+    pub earlier: Money,
 }
 
 /// Money that is set aside. Dropped without [`Ledger::settle`], it stays counted.
@@ -229,7 +231,8 @@ impl Ledger {
             ("day", caps.day, sum(&tx, "day = ?1", day)?),
         ];
         if let Some(review) = account.review {
-            scopes.insert(0, ("review", caps.review, sum(&tx, "review = ?1", review)?));
+            let counted = sum(&tx, "review = ?1", review)?.plus(account.earlier);
+            scopes.insert(0, ("review", caps.review, counted));
         }
         for (scope, cap, counted) in scopes {
             if counted.plus(worst) > cap {

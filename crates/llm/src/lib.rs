@@ -22,5 +22,5 @@ pub mod telemetry;
 
 pub use money::Money;
 pub use question::{Answer, AnswerSchema, Image, Instructions, Question, ReviewRun, Usage};
-pub use router::{Router, Setup};
+pub use router::{Lent, Made, Most, Router, Setup};
 pub use settings::{Choice, Provider, Purpose};

@@ -67,12 +67,25 @@ pub struct AnswerSchema {
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct ReviewRun {
     id: String,
+    earlier: Money,
 }
 
 impl ReviewRun {
     /// A new review with a budget of its own.
     pub fn new(host: &Host) -> Self {
-        Self { id: time::run_id(host.now(), host.random()) }
+        Self { id: time::run_id(host.now(), host.random()), earlier: Money::ZERO }
+    }
+
+    /// One that goes on with a review of which earlier runs paid a part: its budget counts that.
+    #[must_use]
+    pub fn after(mut self, earlier: Money) -> Self {
+        self.earlier = earlier;
+        self
+    }
+
+    /// What earlier runs paid of it.
+    pub fn earlier(&self) -> Money {
+        self.earlier
     }
 
     /// Its name in the ledger and in telemetry.

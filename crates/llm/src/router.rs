@@ -4,6 +4,7 @@ mod book;
 mod call;
 mod fail;
 mod judge;
+mod lend;
 mod target;
 mod told;
 
@@ -14,7 +15,6 @@ use llm_wire::Class;
 use ops_core::cli::Context;
 use ops_core::config;
 use ops_core::failure::{Exit, Failure, OrFail};
-use ops_core::time;
 use outbound::{Client, Limits, Proxy};
 
 use crate::answer_form::Form;
@@ -29,6 +29,7 @@ use crate::settings::{Purpose, Settings};
 
 use call::{Attempt, Ended};
 pub use fail::FailClosed;
+pub use lend::{Lent, Made, Most};
 pub use target::{OVERRIDES, Target};
 
 /// The largest answer that is read, bytes: far more than any cap on tokens lets through.
@@ -75,7 +76,7 @@ impl Setup {
     }
 }
 
-/// Asks questions, one at a time; one router is one run, with that budget.
+/// Asks questions, one at a time. All routers of a process are one run, with that budget.
 #[derive(Debug)]
 pub struct Router<'a> {
     context: &'a Context,
@@ -84,11 +85,10 @@ pub struct Router<'a> {
     client: Client,
     ledger: Option<Ledger>,
     forms: Vec<Form>,
-    run: String,
 }
 
 impl<'a> Router<'a> {
-    /// A router for one run of a program. `secrets_dir` is what its command line named.
+    /// A router in the run that this process is. `secrets_dir` is what its command line named.
     ///
     /// # Errors
     /// Exit 78 when the registry of secrets or the proxy variables are unusable.
@@ -102,16 +102,8 @@ impl<'a> Router<'a> {
         let total = seconds(setup.settings.limits.call_seconds);
         let connect = total.min(Limits::default().connect);
         let client = Client::through(Limits { connect, total, body: LARGEST_ANSWER }, proxy);
-        let run = time::run_id(host.now(), host.random());
         let keys = Keys::load(context, secrets_dir)?;
-        Ok(Self { context, setup, keys, client, ledger: None, forms: Vec::new(), run })
-    }
-
-    /// Counts this router's calls to another run's budget: that of a program that runs others.
-    #[must_use]
-    pub fn in_run(mut self, run: &str) -> Self {
-        run.clone_into(&mut self.run);
-        self
+        Ok(Self { context, setup, keys, client, ledger: None, forms: Vec::new() })
     }
 
     /// The configuration in force.
@@ -119,9 +111,19 @@ impl<'a> Router<'a> {
         &self.setup
     }
 
-    /// The run whose budget counts.
-    pub fn run(&self) -> &str {
-        &self.run
+    /// Whether a question would be asked at all: its model may be, and the key is there. Nothing is
+    /// sent, and no budget is looked at.
+    ///
+    /// # Errors
+    /// As [`Router::ask`] where nothing was sent.
+    pub fn check(&mut self, question: &Question<'_>) -> Result<(), Failure> {
+        self.ready(question).map(drop)
+    }
+
+    fn ready(&mut self, question: &Question<'_>) -> Result<Target, Failure> {
+        let primary = self.primary(question)?;
+        self.keys.need(primary.provider())?;
+        Ok(primary)
     }
 
     /// Asks one question and waits for the answer, at most until the deadline.
@@ -136,12 +138,11 @@ impl<'a> Router<'a> {
             Purpose::Review => Some(question.review.unwrap_or(&own)),
             _ => question.review,
         };
-        let primary = self.primary(question)?;
-        self.keys.need(primary.provider())?;
+        let primary = self.ready(question)?;
         let form = question.schema.map(|schema| self.form(schema)).transpose()?;
         let mut asking = Asking {
             question: *question,
-            review: review.map(|it| it.id().to_owned()),
+            review: review.cloned(),
             form,
             deadline: self.context.host.ticks()
                 + seconds(self.setup.settings.limits.deadline_seconds),
@@ -244,7 +245,7 @@ impl<'a> Router<'a> {
 #[derive(Debug)]
 struct Asking<'a> {
     question: Question<'a>,
-    review: Option<String>,
+    review: Option<ReviewRun>,
     /// Which of the router's forms the answer must have.
     form: Option<usize>,
     /// On the host's stopwatch.

@@ -19,7 +19,7 @@ pub struct Line {
     pub schema: String,
     /// RFC 3339 UTC: when the call began.
     pub ts: String,
-    /// The run of the program.
+    /// The run of the program: the id of its run record.
     pub run: String,
     /// The review it belongs to.
     pub review: Option<String>,

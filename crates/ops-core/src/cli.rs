@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::panic::{self, AssertUnwindSafe};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use clap::{Args, Parser};
 
@@ -15,6 +15,7 @@ use crate::progress::Progress;
 use crate::record::{Open, Run, Status};
 use crate::redact::Redactor;
 use crate::report::Report;
+use crate::time;
 
 /// Options that mean the same in every binary.
 #[derive(Args, Clone, Debug, Default)]
@@ -85,6 +86,7 @@ pub struct Context {
     /// 0 quiet, 1 normal, more with each `--verbose`.
     pub verbosity: u8,
     name: &'static str,
+    run: OnceLock<String>,
     redactor: Arc<Mutex<Redactor>>,
     noted: Arc<Mutex<Noted>>,
 }
@@ -111,8 +113,14 @@ impl Context {
             (false, 0) => asked.unwrap_or(1),
             (false, more) => more.saturating_add(1),
         };
-        let (redactor, noted) = (Arc::default(), Arc::default());
-        Ok(Self { host, configs, home, verbosity, name, redactor, noted })
+        let (run, redactor, noted) = (OnceLock::new(), Arc::default(), Arc::default());
+        Ok(Self { host, configs, home, verbosity, name, run, redactor, noted })
+    }
+
+    /// The run that this process is: the id of its run record, else, where a look-up leaves none,
+    /// one of its own.
+    pub fn run_id(&self) -> &str {
+        self.run.get_or_init(|| time::run_id(self.host.now(), self.host.random()))
     }
 
     /// Masks a secret in everything that this process says from now on.
@@ -140,6 +148,11 @@ impl Context {
     /// Adds to the money in the record of this run, US dollars.
     pub fn note_cost(&self, usd: f64) {
         self.noted.lock().unwrap_or_else(PoisonError::into_inner).cost_usd += usd;
+    }
+
+    /// The money in the record of this run so far, US dollars.
+    pub fn cost_usd(&self) -> f64 {
+        self.noted.lock().unwrap_or_else(PoisonError::into_inner).cost_usd
     }
 
     /// Progress of `total` steps on standard error: only on a terminal, only after a second, never
@@ -213,7 +226,6 @@ fn framed<C: Command>(command: &C, context: &Context) -> Exit {
         Err(failure) => failure.exit,
     };
     if let Some(record) = &mut record {
-        record.spent(outcome.as_ref().map_or(0.0, |report| report.spent_usd()));
         let error = outcome.as_ref().err().map(|failure| context.clean(&failure.to_string()));
         let code = command.code(exit);
         let noted =
@@ -324,7 +336,7 @@ fn open_record<C: Command>(
     let known = ["console", "timer", "hook", "cli", "sms", "api"];
     let run = Run {
         schema: "aiops.run/1".into(),
-        run_id: String::new(),
+        run_id: context.run_id().to_owned(),
         project: "ai-ops-runner".into(),
         kind: C::NAME.into(),
         action,

@@ -78,13 +78,12 @@ pub struct Open {
 }
 
 impl Open {
-    /// Writes the record with status `running`.
+    /// Writes the record with status `running`, under the id that `run` has.
     ///
     /// # Errors
     /// Exit 69 when it cannot be written: what leaves no record does not run.
     pub fn begin(host: &Host, home: &Path, mut run: Run) -> Result<Self, Failure> {
         let started = host.now();
-        run.run_id = time::run_id(started, host.random());
         run.started_at = time::rfc3339(started);
         let folder = home.join("artifacts/runs").join(&run.run_id);
         let open = Self { path: folder.join("run.json"), run, started };
@@ -98,11 +97,6 @@ impl Open {
     /// Names a step that was taken; it is written with the final record.
     pub fn step(&mut self, step: String) {
         self.run.steps.push(step);
-    }
-
-    /// Notes money that was spent, US dollars; it is written with the final record.
-    pub fn spent(&mut self, usd: f64) {
-        self.run.cost_usd += usd;
     }
 
     /// Adds what a run noted of itself; it is written with the final record.

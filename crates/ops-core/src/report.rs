@@ -26,11 +26,6 @@ pub trait Report {
         false
     }
 
-    /// US dollars that the run cost, for its record.
-    fn spent_usd(&self) -> f64 {
-        0.0
-    }
-
     /// The program that this process becomes instead of printing anything. The run record is closed
     /// before that: what the program does is its own.
     fn becomes(&self) -> Option<&Replacement> {

@@ -53,6 +53,9 @@ pub struct Kept {
     pub gate: bool,
     /// Why an approval counts for nobody; empty where it does, and for everything else.
     pub distrust: Vec<String>,
+    /// Where something stands that looks like a secret and was sent, since a waiver says that it is
+    /// none.
+    pub sent_waived: Vec<String>,
 }
 
 /// Reviews a range.
@@ -89,7 +92,8 @@ pub fn review(context: &Context, folder: &Path, args: &RunArgs) -> Result<Review
     context.note_artifact(&home);
     let review = Review { context, repository: &repository, basis: &basis, looked: &looked };
     let review = ask::Session { review, kind: kind(args.reviewer), home: &home };
-    let asked = match looked.secret(&waivers, to) {
+    let (open, waived) = looked.secrets(&waivers, to);
+    let asked = match open.first() {
         Some(place) => {
             context.say(&format!("{place} looks like a secret: nothing was sent"));
             Asked::nobody(&review)?
@@ -108,13 +112,18 @@ pub fn review(context: &Context, folder: &Path, args: &RunArgs) -> Result<Review
         meta: meta(host, &basis, &looked, &asked),
     });
     let cached = asked.cached;
-    if !cached {
-        context.note_cost(asked.cost_usd);
-    }
+    let sent_waived = if asked.answers.is_empty() || asked.simulated { vec![] } else { waived };
     let verdict = keep::keep(&review, &store, key.as_ref(), verdict, cached)?;
     let distrust = distrust(host, &repository, &range, &verdict)?;
     let gate = args.gate;
-    Ok(Reviewed::Verdict(Box::new(Kept { verdict, cached, folder: home, gate, distrust })))
+    Ok(Reviewed::Verdict(Box::new(Kept {
+        verdict,
+        cached,
+        folder: home,
+        gate,
+        distrust,
+        sent_waived,
+    })))
 }
 
 /// Why a kept approval counts for nobody, as every gate will find.
@@ -186,7 +195,7 @@ fn meta(host: &Host, basis: &Basis, looked: &Looked, asked: &Asked) -> Meta {
         endpoint_host: asked.endpoint_host.clone(),
         fallback_used: asked.fallback_used,
         transient_class: asked.transient_class,
-        cost_usd: asked.cost_usd,
+        cost_usd: asked.cost.usd(),
         usage: asked.usage,
         created_at: time::rfc3339(host.now()),
         tree_oid: looked.manifest.to.tree.clone(),
@@ -231,6 +240,13 @@ impl Report for Reviewed {
                 render::write(&kept.verdict, Format::Text, &|_, _| None, out)?;
                 let how = if kept.cached { "answered by an earlier review; " } else { "" };
                 writeln!(out, "{how}files: {}", kept.folder.display())?;
+                for place in &kept.sent_waived {
+                    let place = render::plain(place);
+                    writeln!(
+                        out,
+                        "sent: {place} looks like a secret; a waiver says that it is none"
+                    )?;
+                }
                 for why in &kept.distrust {
                     writeln!(out, "NO: it does not count: {}", render::plain(why))?;
                 }

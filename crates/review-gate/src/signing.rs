@@ -12,7 +12,7 @@ pub const NAME: &str = "verdict_signing_key";
 ///
 /// # Errors
 /// Exit 77 when it is there but must not be used, 78 when the registry does not know it.
-pub fn secret(context: &Context, name: &str) -> Result<Option<Secret>, Failure> {
+fn secret(context: &Context, name: &str) -> Result<Option<Secret>, Failure> {
     let registry = Registry::load(context)?;
     let folder = secrets::folder(&context.host, None);
     let keychain = keychain::platform(&context.host);

@@ -55,19 +55,16 @@ pub(crate) fn heal(ship: &Ship<'_>, memory: &mut Memory, left: f64) -> Result<Sa
         Err(why) => return Ok(Said::no(why)),
     };
     let blockers: Vec<&Finding> = open(&verdict).collect();
-    let (diff, usd) = match propose::propose(ship, &blockers, &files, left)? {
+    let diff = match propose::propose(ship, &blockers, &files, left)? {
         Ok(proposed) => proposed,
         Err(why) => return Ok(Said::no(why)),
     };
-    // A review notes what it cost by itself.
-    ship.context.note_cost(usd);
-    let paid = |said: Said| Said { usd, ..said };
     if !memory.diffs.insert(verdict::sha256(diff.as_bytes())) {
-        return Ok(paid(Said::no("the same diff was proposed before")));
+        return Ok(Said::no("the same diff was proposed before"));
     }
     let changes = match apply::changes(ship, &diff)? {
         Ok(changes) => changes,
-        Err(why) => return Ok(paid(Said::no(why))),
+        Err(why) => return Ok(Said::no(why)),
     };
     let applied = apply::Applied::apply(ship, &changes)?;
     let tested = ship.tests();
@@ -83,7 +80,7 @@ pub(crate) fn heal(ship: &Ship<'_>, memory: &mut Memory, left: f64) -> Result<Sa
         applied.take_back()?;
         tested?;
         unclean?;
-        return Ok(paid(Said::no(stop.unwrap_or_default())));
+        return Ok(Said::no(stop.unwrap_or_default()));
     }
     let head = ship.checkout.commit("HEAD")?.unwrap_or_default();
     let titles: Vec<String> = blockers.iter().map(|it| format!("- {}", it.title)).collect();
@@ -92,7 +89,7 @@ pub(crate) fn heal(ship: &Ship<'_>, memory: &mut Memory, left: f64) -> Result<Sa
     let commit = ship.checkout.commit_on(&head, &files, &message)?;
     let paths: Vec<&str> = files.iter().map(|file| file.path.as_str()).collect();
     let line = format!("committed {commit:.12}: {}", paths.join(" "));
-    Ok(paid(Said::new(Ended::Yes, vec![line])))
+    Ok(Said::new(Ended::Yes, vec![line]))
 }
 
 /// The files that what blocks is about, as HEAD has them; or why this is not to be mended.

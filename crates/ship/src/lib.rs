@@ -156,7 +156,9 @@ impl<'a> Ship<'a> {
             self.context.say(step.name());
             let (since, ticks) = (time::rfc3339(host.now()), host.ticks());
             let left = self.settings.max_usd - journal.shipping.spent_usd;
+            let paid = self.context.cost_usd();
             let outcome = self.take(step, &mut memory, left);
+            journal.spent(self.context.cost_usd() - paid);
             let taken = host.ticks().saturating_sub(ticks).as_millis();
             let mut note = Taken {
                 step: step.name().to_owned(),
@@ -170,7 +172,6 @@ impl<'a> Ship<'a> {
                 Ok(said) => {
                     note.ok = said.ended == Ended::Yes;
                     note.said = said.lines;
-                    journal.spent(said.usd);
                     journal.shipping.head = self.checkout.commit("HEAD")?;
                     journal.took(note)?;
                     standing.rounds += u32::from(step == Step::Heal);

@@ -32,13 +32,11 @@ const TOLD: usize = 20;
 pub(crate) struct Said {
     pub(crate) ended: Ended,
     pub(crate) lines: Vec<String>,
-    /// US dollars it cost.
-    pub(crate) usd: f64,
 }
 
 impl Said {
     pub(crate) fn new(ended: Ended, lines: Vec<String>) -> Self {
-        Self { ended, lines, usd: 0.0 }
+        Self { ended, lines }
     }
 
     /// A no, and why.
@@ -145,9 +143,12 @@ impl Ship<'_> {
                 let is_yes = verdict.verdict == Decision::Approved && !verdict.meta.simulated;
                 let mut lines = vec![format!("{}: {}", verdict.verdict.word(), verdict.summary)];
                 lines.extend(verdict.because.iter().cloned());
-                let usd = if kept.cached { 0.0 } else { verdict.meta.cost_usd };
+                let sent = kept.sent_waived.iter();
+                lines.extend(
+                    sent.map(|it| format!("sent, since a waiver says it is no secret: {it}")),
+                );
                 let ended = ended(is_yes, verdict, memory, &mut lines);
-                Ok(Said { ended, lines, usd })
+                Ok(Said::new(ended, lines))
             }
         }
     }

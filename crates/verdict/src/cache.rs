@@ -1,17 +1,23 @@
-//! The same review has the same answer: what makes two reviews the same.
+//! The same question has the same answer: what makes two questions of a review the same.
 
 use sha2::{Digest, Sha256};
 
-use crate::document::{ReviewerKind, Verdict};
+use crate::document::ReviewerKind;
 use crate::in_force::RuleDigests;
 
-/// What a review rests on. Two reviews with equal keys have the same answer.
+/// What one reviewer's opinion about one packet rests on. Equal keys have the same answer.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Key {
     /// SHA-256 of the bundle, 64 hex digits.
     pub bundle_sha256: String,
     /// The rules in force.
     pub rules: RuleDigests,
+    /// Which packet, counted from 1, and how many there are.
+    pub packet: (usize, usize),
+    /// SHA-256 of its text, 64 hex digits.
+    pub packet_sha256: String,
+    /// Whether it is the second opinion, which another's never is.
+    pub is_second: bool,
     /// Which kind of reviewer.
     pub kind: ReviewerKind,
     /// The provider.
@@ -28,14 +34,19 @@ impl Key {
             ReviewerKind::CodexCli => "codex_cli",
         };
         let rules = &self.rules;
+        let packet = format!("{} of {}", self.packet.0, self.packet.1);
+        let role = if self.is_second { "second" } else { "first" };
         let mut hash = Sha256::new();
         for part in [
-            "aiops.review-key/1",
+            "aiops.review-key/2",
             &self.bundle_sha256,
             &rules.prompt,
             &rules.policy,
             &rules.configuration,
             &rules.signers,
+            &packet,
+            &self.packet_sha256,
+            role,
             kind,
             &self.provider,
             &self.model,
@@ -44,30 +55,5 @@ impl Key {
             hash.update(part);
         }
         crate::hex(&hash.finalize())
-    }
-
-    /// Whether a verdict answers this review. A simulated one answers nothing, and neither does one
-    /// by a fallback: the primary was not asked.
-    pub fn is_answered_by(&self, verdict: &Verdict) -> bool {
-        let meta = &verdict.meta;
-        !meta.simulated && !meta.fallback_used && Self::of(verdict) == *self
-    }
-
-    /// The key of the review that a verdict came from.
-    pub fn of(verdict: &Verdict) -> Self {
-        let meta = &verdict.meta;
-        let digests = meta.digests.clone();
-        Self {
-            bundle_sha256: verdict.bundle_sha256.clone(),
-            rules: RuleDigests {
-                prompt: digests.prompt,
-                policy: digests.policy,
-                configuration: digests.configuration,
-                signers: digests.signers,
-            },
-            kind: meta.reviewer.kind,
-            provider: meta.reviewer.provider.clone(),
-            model: meta.reviewer.model.clone(),
-        }
     }
 }

@@ -20,7 +20,7 @@ const CAPS: Caps = Caps {
 };
 
 fn account<'a>(run: &'a str, review: &'a str) -> Account<'a> {
-    Account { run, review: Some(review).filter(|it| !it.is_empty()) }
+    Account { run, review: Some(review).filter(|it| !it.is_empty()), earlier: Money::ZERO }
 }
 
 fn scratch() -> (tempfile::TempDir, Host) {

@@ -6,7 +6,6 @@ use std::path::Path;
 use ops_core::cli::Context;
 use ops_core::failure::{Exit, Failure, OrFail};
 use ops_core::report::Report;
-use ops_core::time;
 use serde_json::{Value, json};
 
 use crate::args::AskArgs;
@@ -62,7 +61,7 @@ pub(super) fn ask(
         }
         None => None,
     };
-    let folder = context.home.join("artifacts/llm").join(time::run_id(host.now(), host.random()));
+    let folder = context.home.join("artifacts/llm").join(context.run_id());
     let artifact_dir = args.artifact_dir.clone().unwrap_or(folder);
     let purpose = Purpose::named(&args.purpose);
     if purpose.name() != args.purpose {
@@ -118,13 +117,6 @@ impl Report for Asked {
         match self {
             Self::Answered(_) => Exit::Ok,
             Self::Refused(_) => Exit::No,
-        }
-    }
-
-    fn spent_usd(&self) -> f64 {
-        match self {
-            Self::Answered(it) => it.spent_usd,
-            Self::Refused(_) => 0.0,
         }
     }
 

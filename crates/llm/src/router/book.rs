@@ -5,10 +5,11 @@ use ops_core::failure::Failure;
 use serde_json::Value;
 
 use super::judge::Trouble;
-use super::{Asking, Router, Target};
+use super::{Router, Target};
 use crate::budget::{Account, Caps, Ledger, Reservation};
 use crate::money::Money;
 use crate::price;
+use crate::question::ReviewRun;
 
 /// What a call was worth.
 pub(super) struct Booked {
@@ -22,7 +23,7 @@ impl Router<'_> {
     /// Sets the worst case aside. `Ok(Ok(None))`: there is nothing to set aside.
     pub(super) fn reserve(
         &mut self,
-        asking: &Asking<'_>,
+        review: Option<&ReviewRun>,
         worst: Option<Money>,
     ) -> Result<Result<Option<Reservation>, String>, Failure> {
         let Some(worst) = worst.filter(|worst| *worst > Money::ZERO) else {
@@ -36,7 +37,11 @@ impl Router<'_> {
         let budget = &self.setup.settings.budget;
         let caps =
             Caps { review: budget.per_review(), run: budget.per_run(), day: budget.per_day() };
-        let account = Account { run: &self.run, review: asking.review.as_deref() };
+        let account = Account {
+            run: self.context.run_id(),
+            review: review.map(ReviewRun::id),
+            earlier: review.map_or(Money::ZERO, ReviewRun::earlier),
+        };
         let reserved = ledger.reserve(host.now(), account, worst, caps)?;
         Ok(reserved.map(Some).map_err(|over| over.to_string()))
     }
@@ -58,12 +63,25 @@ impl Router<'_> {
             None if may_be_billed => None,
             None => Some(Money::ZERO),
         };
+        self.pay(reservation, worst, actual)
+    }
+
+    /// Books what a call cost, or its worst case where that is `None`; first of all in the run
+    /// record, where it stands whatever becomes of the rest.
+    pub(super) fn pay(
+        &mut self,
+        reservation: Option<Reservation>,
+        worst: Option<Money>,
+        actual: Option<Money>,
+    ) -> Result<Booked, Failure> {
+        let booked = actual.or(worst).unwrap_or(Money::ZERO);
+        self.context.note_cost(booked.usd());
         if let (Some(actual), Some(reservation), Some(ledger)) =
             (actual, reservation, &mut self.ledger)
         {
             ledger.settle(reservation, actual)?;
         }
-        Ok(Booked { actual, booked: actual.or(worst).unwrap_or(Money::ZERO) })
+        Ok(Booked { actual, booked })
     }
 
     /// The price of what was used: that of the model that says it answered. `None` when nobody

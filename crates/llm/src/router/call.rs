@@ -70,7 +70,9 @@ impl Router<'_> {
         };
         ask.input_tokens = estimate(row.tokenizer, &ask).tokens;
         let worst = target.price.map(|it| it.at_most(ask.input_tokens, ask.max_output_tokens));
-        let mut line = self.line(asking, target, is_fallback, worst);
+        let review = asking.review.clone();
+        let mut line = self.line(&question, review.as_ref(), target, worst);
+        line.fallback_used = is_fallback;
         let wire = match write(&ask) {
             Ok(wire) => wire,
             Err(why) => {
@@ -78,7 +80,7 @@ impl Router<'_> {
                 return self.refused(asking, line, failed, is_fallback);
             }
         };
-        let reservation = match self.reserve(asking, worst)? {
+        let reservation = match self.reserve(review.as_ref(), worst)? {
             Ok(reservation) => reservation,
             Err(told) => {
                 let failed = Failed {

@@ -18,7 +18,7 @@ pub struct FailClosed {
     pub schema: String,
     /// RFC 3339 UTC.
     pub ts: String,
-    /// The run of the program.
+    /// The run of the program: the id of its run record.
     pub run: String,
     /// The review.
     pub review: Option<String>,
@@ -79,8 +79,8 @@ impl Router<'_> {
         let document = FailClosed {
             schema: "aiops.review_fail_closed/1".into(),
             ts: time::rfc3339(self.context.host.now()),
-            run: self.run.clone(),
-            review: asking.review.clone(),
+            run: self.context.run_id().to_owned(),
+            review: asking.review.as_ref().map(|it| it.id().to_owned()),
             primary: primary.to_string(),
             primary_error: told(&failures.primary),
             primary_transient_class: class.filter(|it| it.starts_with("transient")),

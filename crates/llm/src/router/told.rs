@@ -4,8 +4,9 @@ use llm_wire::{Class, Usage};
 use ops_core::time;
 
 use super::judge::Trouble;
-use super::{Asking, Failures, Router, Target};
+use super::{Failures, Router, Target};
 use crate::money::Money;
+use crate::question::{Question, ReviewRun};
 use crate::telemetry::Line;
 
 /// A call that failed or was not made.
@@ -64,19 +65,20 @@ impl Router<'_> {
         Failed { outcome, name, told, hint, text, is_over_budget: false }
     }
 
+    /// A line about a call of which nothing is known yet.
     pub(super) fn line(
         &self,
-        asking: &Asking<'_>,
+        question: &Question<'_>,
+        review: Option<&ReviewRun>,
         target: &Target,
-        is_fallback: bool,
         worst: Option<Money>,
     ) -> Line {
         Line {
             schema: "aiops.llm.call/1".into(),
             ts: time::rfc3339(self.context.host.now()),
-            run: self.run.clone(),
-            review: asking.review.clone(),
-            purpose: asking.question.purpose,
+            run: self.context.run_id().to_owned(),
+            review: review.map(|it| it.id().to_owned()),
+            purpose: question.purpose,
             provider: target.provider(),
             model: target.row.model.clone(),
             model_requested: target.requested.model.clone(),
@@ -91,7 +93,7 @@ impl Router<'_> {
             latency_ms: 0,
             outcome: String::new(),
             detail: None,
-            fallback_used: is_fallback,
+            fallback_used: false,
         }
     }
 }

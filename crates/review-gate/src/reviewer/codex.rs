@@ -6,7 +6,7 @@ mod events;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use llm::{Choice, Usage};
+use llm::{Made, Most};
 use ops_core::cli::Context;
 use ops_core::failure::{Exit, Failure, OrFail};
 use ops_core::host::{Ending, Exec};
@@ -33,6 +33,12 @@ pub struct Codex<'a> {
     scratch: tempfile::TempDir,
 }
 
+/// The most that a run with this prompt can use. A token has at least one byte; codex adds
+/// instructions of its own, and has no cap on its answer that could be set.
+pub fn most(prompt: &str) -> Most {
+    Most { input: prompt.len() as u64 + 20_000, output: 16_000 }
+}
+
 /// One question.
 #[derive(Debug)]
 pub struct Ask<'a> {
@@ -40,12 +46,12 @@ pub struct Ask<'a> {
     pub prompt: &'a str,
     /// The JSON text of the schema that the answer is held to there; the caller holds it to one here.
     pub schema: &'a str,
-    /// The model.
-    pub model: &'a Choice,
+    /// The model's name.
+    pub model: &'a str,
     /// Where the model is: the configuration's address, never the user's.
     pub api_base: &'a str,
-    /// The provider's key.
-    pub key: &'a Secret,
+    /// The provider's key, where it takes one.
+    pub key: Option<&'a Secret>,
     /// How long it may take.
     pub deadline: Duration,
 }
@@ -95,37 +101,47 @@ impl<'a> Codex<'a> {
         self.scratch.path().join("work")
     }
 
-    /// Asks once. Nothing is repeated: whether codex repeats requests by itself is switched off.
-    ///
-    /// # Errors
-    /// Exit 69 when there is no answer that holds.
-    pub fn ask(&self, ask: &Ask<'_>) -> Result<(String, Usage), Failure> {
-        let host = &self.context.host;
+    /// Asks once. Nothing is repeated: whether codex repeats requests by itself is switched off. There
+    /// is no answer (69) unless it holds.
+    pub fn ask(&self, ask: &Ask<'_>) -> Made<String> {
+        let doing = || format!("review with {}", self.version);
+        let without = |failure, was_made| Made { answer: Err(failure), usage: None, was_made };
+        let exec = match self.prepared(ask) {
+            Ok(exec) => exec,
+            Err(failure) => return without(failure, false),
+        };
+        let said = match self.context.host.run(&exec).or_fail(Exit::Unavailable, doing()) {
+            Ok(said) => said,
+            // It may have been lost on the way, and not have failed to start.
+            Err(failure) => return without(failure, true),
+        };
+        let told = read(&said.stdout);
+        let usage = told.as_ref().ok().and_then(|told| told.usage);
+        let answer = match (said.ending == Ending::Deadline, said.truncated, told) {
+            (true, ..) => Err(format!("no answer within {} s", ask.deadline.as_secs())),
+            (_, true, _) => Err(format!("it said more than {CAP} bytes")),
+            (.., Err(why)) => Err(why),
+            (.., Ok(told)) if !said.success() => Err(told.failed.unwrap_or_else(|| why(&said))),
+            (.., Ok(told)) => told
+                .answer
+                .filter(|answer| !answer.trim().is_empty())
+                .ok_or_else(|| "it ended without an answer".to_owned()),
+        };
+        let answer = answer.map_err(|because| {
+            Failure::new(Exit::Unavailable, doing()).because(self.context.clean(&because))
+        });
+        Made { answer, usage, was_made: true }
+    }
+
+    fn prepared(&self, ask: &Ask<'_>) -> Result<Exec, Failure> {
         let schema = self.scratch.path().join("schema.json");
-        host.replace_file(&schema, ask.schema.as_bytes(), 0o600)
-            .or_fail(Exit::Unavailable, "write the schema for codex")?;
+        let written = self.context.host.replace_file(&schema, ask.schema.as_bytes(), 0o600);
+        written.or_fail(Exit::Unavailable, "write the schema for codex")?;
         let mut exec = self.exec(arguments(&schema, &self.work(), ask));
-        exec.env.insert(KEY.into(), ask.key.expose().into());
+        exec.env.extend(ask.key.map(|key| (KEY.into(), key.expose().into())));
         exec.input = ask.prompt.as_bytes().to_vec();
         exec.deadline = ask.deadline;
-        let doing = || format!("review with {}", self.version);
-        let said = host.run(&exec).or_fail(Exit::Unavailable, doing())?;
-        let refuse = |because: String| {
-            Failure::new(Exit::Unavailable, doing()).because(self.context.clean(&because))
-        };
-        if said.ending == Ending::Deadline {
-            return Err(refuse(format!("no answer within {} s", ask.deadline.as_secs())));
-        }
-        if said.truncated {
-            return Err(refuse(format!("it said more than {CAP} bytes")));
-        }
-        let told = read(&said.stdout).map_err(&refuse)?;
-        if !said.success() {
-            return Err(refuse(told.failed.unwrap_or_else(|| why(&said))));
-        }
-        let answer = told.answer.filter(|answer| !answer.trim().is_empty());
-        let answer = answer.ok_or_else(|| refuse("it ended without an answer".into()))?;
-        Ok((answer, told.usage))
+        Ok(exec)
     }
 }
 
@@ -179,7 +195,7 @@ fn arguments(schema: &Path, work: &Path, ask: &Ask<'_>) -> Vec<std::ffi::OsStrin
         "-c",
         "web_search=\"disabled\"",
         "-m",
-        &ask.model.model,
+        ask.model,
     ]
     .map(Into::into)
     .to_vec();

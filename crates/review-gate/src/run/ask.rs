@@ -1,21 +1,23 @@
 //! Asks reviewers about every packet, inside one budget.
 
-use std::path::Path;
-use std::time::Duration;
+mod codex;
+mod panel;
 
-use llm::question::Instructions;
-use llm::{AnswerSchema, Choice, Money, Provider, Purpose, Question, ReviewRun, Router};
+use std::path::Path;
+
+use llm::{Choice, Money};
 use ops_core::failure::{Exit, Failure};
-use verdict::answer::{ANSWER_SCHEMA, Answer};
+use ssh_key::PrivateKey;
+use verdict::answer::Answer;
+use verdict::cache::Key;
 use verdict::document::{Decision, Gates, Outcome, ReviewerKind, TransientClass, Usage};
 
 use super::Review;
+use super::memory::Memory;
 use crate::prompt;
-use crate::reviewer::codex::{Ask, Codex};
-use crate::signing;
 
-/// How long codex may take for a packet.
-const CODEX_DEADLINE: Duration = Duration::from_mins(10);
+pub(super) use panel::Opinion;
+use panel::Panel;
 
 /// A review, who does it, and where its files go.
 #[derive(Clone, Copy, Debug)]
@@ -38,7 +40,7 @@ pub(super) struct Asked {
     pub(super) endpoint_host: Option<String>,
     pub(super) fallback_used: bool,
     pub(super) transient_class: Option<TransientClass>,
-    pub(super) cost_usd: f64,
+    pub(super) cost: Money,
     pub(super) usage: Usage,
     pub(super) simulated: bool,
     /// Whether nobody was asked because an earlier review has the answers.
@@ -60,7 +62,7 @@ impl Asked {
             endpoint_host: None,
             fallback_used: false,
             transient_class: None,
-            cost_usd: 0.0,
+            cost: Money::ZERO,
             usage: Usage::default(),
             simulated: false,
             cached: false,
@@ -99,124 +101,70 @@ impl Session<'_> {
         row.map_or_else(|| requested.model.clone(), |row| row.model.clone())
     }
 
-    /// Asks about every packet.
-    pub(super) fn ask(&self) -> Result<Asked, Failure> {
-        let policy = &self.review.basis.policy;
-        if !policy.reviewer_kinds.contains(&self.kind) {
+    /// What everybody says about every packet: the reviewer, and where llm.json names one the
+    /// second, whose blockers count as well and whose failure is the review's. Who said it before,
+    /// about the same and under the same rules, is not asked; each new answer is kept at once.
+    pub(super) fn answers(&self, own: Option<&PrivateKey>) -> Result<Asked, Failure> {
+        let Review { context, basis, .. } = self.review;
+        if !basis.policy.reviewer_kinds.contains(&self.kind) {
             return Err(Failure::new(Exit::Config, "review with this kind of reviewer").because(
                 "reviewerKinds of review.yaml, as of the range's start, does not name it",
             ));
         }
-        self.review.basis.must_count(self.requested()?.provider)?;
-        match self.kind {
-            ReviewerKind::Api => self.ask_api(),
-            ReviewerKind::CodexCli => self.ask_codex(),
-        }
-    }
-
-    fn ask_api(&self) -> Result<Asked, Failure> {
-        let Review { context, basis, looked, .. } = self.review;
-        let mut router = Router::new(context, basis.setup.clone(), None)?;
-        let run = ReviewRun::new(&context.host);
-        let schema = AnswerSchema { name: "review".into(), text: ANSWER_SCHEMA.into() };
-        let mut asked = Asked { model: String::new(), ..Asked::nobody(self)? };
-        let mut spent = Money::ZERO;
-        let second = basis.setup.settings.second_opinion.as_ref();
-        let mut progress = context.progress("reviewing", looked.packets.len());
-        for (number, text) in (1..).zip(&looked.packets) {
-            self.say_packet(number);
-            let data = self.data(text, number);
-            let mut answer = None;
-            for model in std::iter::once(None).chain(second.map(Some)) {
-                let question = Question {
-                    purpose: Purpose::Review,
-                    system: Instructions { first: basis.prompt.first(), last: basis.prompt.last() },
-                    user: &data,
-                    image: None,
-                    schema: Some(&schema),
-                    max_output_tokens: None,
-                    temperature: None,
-                    review: Some(&run),
-                    model,
-                    artifact_dir: self.home,
-                };
-                let said = router.ask(&question)?;
-                spent = spent.plus(said.spent);
-                for warning in &said.warnings {
-                    context.say(warning);
+        let memory = own.map(|own| Memory { review: self.review, own });
+        let mut pieces = self.pieces(memory.as_ref())?;
+        let kept = pieces.iter().filter_map(|it| it.opinion.as_ref());
+        let (kept, earlier) =
+            kept.fold((0, Money::ZERO), |(count, sum), it| (count + 1, sum.plus(it.cost())));
+        let is_cached = kept == pieces.len();
+        if !is_cached {
+            if kept > 0 {
+                context.say(&format!("{kept} of {} answers are there already", pieces.len()));
+            }
+            let mut panel = Panel::of(*self, earlier)?;
+            let mut progress = context.progress("reviewing", pieces.len());
+            for piece in &mut pieces {
+                if piece.opinion.is_none() {
+                    let number = piece.key.packet.0;
+                    self.say_packet(number);
+                    let opinion = panel.ask(&self.data(piece.text, number), piece.second)?;
+                    if let Some(memory) = &memory {
+                        memory.keep(&piece.key, &opinion)?;
+                    }
+                    piece.opinion = Some(opinion);
                 }
-                let one = Answer::read(said.text.as_bytes()).map_err(unusable)?;
-                basis.must_count(said.provider)?;
-                asked.note(&said, model.is_some())?;
-                answer = Some(match answer {
-                    None => one,
-                    Some(first) => union(first, one),
-                });
+                progress.step();
             }
-            asked.answers.extend(answer);
-            progress.step();
         }
-        asked.cost_usd = spent.usd();
-        Ok(asked)
+        let nobody = Asked { cached: is_cached, model: String::new(), ..Asked::nobody(self)? };
+        Ok(pieces.into_iter().fold(nobody, Asked::with))
     }
 
-    fn ask_codex(&self) -> Result<Asked, Failure> {
-        let Review { context, basis, looked, .. } = self.review;
+    /// Who is to say something about what, and what they said before.
+    fn pieces(&self, memory: Option<&Memory<'_>>) -> Result<Vec<Piece<'_>>, Failure> {
+        let Review { basis, looked, .. } = self.review;
         let requested = self.requested()?;
-        let codex = Codex::find(context)?;
-        let name = Provider::Openai.secret().unwrap_or_default();
-        let key = signing::secret(context, name)?.ok_or_else(|| {
-            Failure::new(Exit::NotPermitted, format!("review: the secret {name} is nowhere"))
-                .hint(format!("key set {name} stores one (it reads standard input)"))
-        })?;
-        let model = Choice { model: self.effective(&requested), ..requested.clone() };
-        let mut asked = Asked { version: codex.version.clone(), ..Asked::nobody(self)? };
-        let settings = &basis.setup.settings;
-        let price = llm::price::of(
-            &basis.setup.models,
-            &settings.budget.pricing,
-            model.provider,
-            &model.model,
-        );
-        let price = price.ok_or_else(|| {
-            Failure::new(Exit::No, format!("review with {}: its price is not known", model.model))
-                .hint("name it in configs/models.json, or as pricing in configs/llm.json")
-        })?;
-        let mut left = settings.budget.per_review();
-        let mut spent = Money::ZERO;
+        let second = basis.setup.settings.second_opinion.as_ref();
+        let packets = looked.packets.len();
+        let mut pieces = Vec::new();
         for (number, text) in (1..).zip(&looked.packets) {
-            self.say_packet(number);
-            let whole = basis.prompt.whole(&self.data(text, number));
-            // Codex adds instructions of its own, and its answer has no cap that could be set.
-            let most = price.at_most(whole.len() as u64 + 20_000, 16_000);
-            if most > left {
-                return Err(Failure::new(Exit::No, format!("review packet {number} with codex"))
-                    .because(format!(
-                        "it could cost ${:.4}, and ${:.4} of maxUsdPerReview is left",
-                        most.usd(),
-                        left.usd()
-                    )));
+            for second in std::iter::once(None).chain(second.map(Some)) {
+                let choice = second.unwrap_or(&requested);
+                let key = Key {
+                    bundle_sha256: looked.manifest.bundle_sha256.clone(),
+                    rules: basis.digests.clone(),
+                    packet: (number, packets),
+                    packet_sha256: verdict::sha256(text.as_bytes()),
+                    is_second: second.is_some(),
+                    kind: if second.is_some() { ReviewerKind::Api } else { self.kind },
+                    provider: choice.provider.name().into(),
+                    model: self.effective(choice),
+                };
+                let opinion = memory.and_then(|memory| memory.find(&key));
+                pieces.push(Piece { key, text, second, opinion });
             }
-            let (text, usage) = codex.ask(&Ask {
-                prompt: &whole,
-                schema: ANSWER_SCHEMA,
-                model: &model,
-                api_base: settings.api_base(model.provider),
-                key: &key,
-                deadline: CODEX_DEADLINE,
-            })?;
-            let cost = price.actual(usage);
-            left = left.less(cost);
-            spent = spent.plus(cost);
-            asked.usage.input_tokens += usage.input;
-            asked.usage.cached_tokens += usage.cached;
-            asked.usage.output_tokens += usage.output;
-            asked.usage.calls += 1;
-            asked.answers.push(Answer::read(text.as_bytes()).map_err(unusable)?);
         }
-        asked.endpoint_host = Some(basis.endpoint_host(model.provider));
-        asked.cost_usd = spent.usd();
-        Ok(asked)
+        Ok(pieces)
     }
 
     fn say_packet(&self, number: usize) {
@@ -237,37 +185,47 @@ fn unusable(why: String) -> Failure {
     Failure::new(Exit::Unavailable, "use the reviewer's answer").because(why)
 }
 
+/// One reviewer's opinion about one packet, where it is there.
+#[derive(Debug)]
+struct Piece<'a> {
+    key: Key,
+    text: &'a str,
+    /// Whose second opinion it is.
+    second: Option<&'a Choice>,
+    opinion: Option<Opinion>,
+}
+
 impl Asked {
-    /// Notes who answered.
-    fn note(&mut self, said: &llm::Answer, is_second: bool) -> Result<(), Failure> {
-        self.usage.input_tokens += said.usage.input;
-        self.usage.cached_tokens += said.usage.cached;
-        self.usage.output_tokens += said.usage.output;
-        self.usage.calls += 1;
-        if !self.replied.contains(&said.model_replied) {
-            self.replied.push(said.model_replied.clone());
+    /// The same with one opinion more; a second one comes after the first about its packet.
+    fn with(mut self, piece: Piece<'_>) -> Self {
+        let Some(opinion) = piece.opinion else { return self };
+        self.cost = self.cost.plus(opinion.cost());
+        let (all, one) = (self.usage, opinion.usage);
+        self.usage = Usage {
+            input_tokens: all.input_tokens.saturating_add(one.input_tokens),
+            cached_tokens: all.cached_tokens.saturating_add(one.cached_tokens),
+            output_tokens: all.output_tokens.saturating_add(one.output_tokens),
+            calls: all.calls.saturating_add(one.calls),
+        };
+        let replied = opinion.replied.filter(|it| !self.replied.contains(it));
+        self.replied.extend(replied);
+        if piece.second.is_some() {
+            let first = self.answers.pop();
+            self.answers.extend(first.map(|first| union(first, opinion.answer)));
+            return self;
         }
-        if is_second {
-            return Ok(());
+        self.answers.push(opinion.answer);
+        if opinion.fallback_for.is_some() || self.model.is_empty() {
+            self.provider = opinion.provider.name().into();
+            self.model = opinion.model;
+            self.version = opinion.version;
+            self.endpoint_host = Some(opinion.endpoint_host);
         }
-        if said.fallback_used || self.model.is_empty() {
-            self.provider = said.provider.name().into();
-            self.model.clone_from(&said.model_effective);
-            self.endpoint_host = Some(said.endpoint_host.clone());
-        }
-        if said.fallback_used {
+        if opinion.fallback_for.is_some() {
             self.fallback_used = true;
-            self.transient_class = Some(match said.transient_class {
-                Some("transient_quota") => TransientClass::TransientQuota,
-                Some("transient_server") => TransientClass::TransientServer,
-                Some("transient_network") => TransientClass::TransientNetwork,
-                other => {
-                    let why = format!("the fallback answered for no known reason ({other:?})");
-                    return Err(unusable(why));
-                }
-            });
+            self.transient_class = opinion.fallback_for;
         }
-        Ok(())
+        self
     }
 }
 

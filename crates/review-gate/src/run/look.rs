@@ -65,16 +65,20 @@ impl Looked {
         Ok(Self { manifest, packets, rules, changed })
     }
 
-    /// Where something that looks like a secret stands, unless a waiver says that it is none.
-    pub(crate) fn secret(&self, waivers: &[Granted], to: &str) -> Option<String> {
+    /// Where something that looks like a secret stands: what keeps everything from being sent, and
+    /// what does not because a waiver says that it is none.
+    pub(crate) fn secrets(&self, waivers: &[Granted], to: &str) -> (Vec<String>, Vec<String>) {
         let is_waived = |found: &RuleFinding| {
             let print = fingerprint(&Source::Rule(found.rule.clone()), &found.finding);
             waivers.iter().any(|it| it.fingerprint == print && it.to_sha == to)
         };
+        let place = |found: &RuleFinding| {
+            let line = found.finding.line.map(|line| format!(":{line}")).unwrap_or_default();
+            format!("{}{line}", found.finding.file.as_deref().unwrap_or_default())
+        };
         let found = self.rules.iter().filter(|it| is_secret(it));
-        let found = found.filter(|it| !is_waived(it)).map(|it| &it.finding).next()?;
-        let line = found.line.map(|line| format!(":{line}")).unwrap_or_default();
-        Some(format!("{}{line}", found.file.as_deref().unwrap_or_default()))
+        let (waived, open): (Vec<_>, Vec<_>) = found.partition(|it| is_waived(it));
+        (open.into_iter().map(place).collect(), waived.into_iter().map(place).collect())
     }
 }
 

@@ -1,136 +1,75 @@
-//! Answers of earlier reviews, so that the same review costs nothing twice, and a waiver given
+//! Opinions that were given before, so that the same question costs nothing twice: neither when the
+//! same review is asked for again, nor when one ended before its last packet, and a waiver given
 //! afterwards is weighed without asking again.
 //!
 //! `<git common dir>/aiops/answers/<key>.dsse.json`, signed with our own key in a namespace of its
 //! own: whoever can write there cannot make this program sign something else.
 
+use std::path::PathBuf;
+
 use ops_core::failure::{Exit, Failure, OrFail};
 use serde::{Deserialize, Serialize};
 use ssh_key::PrivateKey;
-use verdict::answer::Answer;
 use verdict::cache::Key;
-use verdict::document::{TransientClass, Usage};
 use verdict::dsse::{self, Envelope};
 use verdict::signers::Signers;
 
-use super::ask::{Asked, Session};
+use super::Review;
+use super::ask::Opinion;
 
-/// What answers are kept as.
+/// What opinions are kept as.
 const KIND: dsse::Kind =
     dsse::Kind { payload_type: "application/vnd.aiops.answers+json", namespace: "aiops-answers" };
 
-/// Answers, and who gave them.
+/// An opinion, and what it rests on.
 #[derive(Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 struct Remembered {
     key: String,
-    answers: Vec<Answer>,
-    provider: String,
-    model: String,
-    version: String,
-    requested: String,
-    replied: Vec<String>,
-    endpoint_host: Option<String>,
-    fallback_used: bool,
-    transient_class: Option<TransientClass>,
-    cost_usd: f64,
-    usage: Usage,
+    opinion: Opinion,
 }
 
-impl Session<'_> {
-    /// What this review rests on: whatever differs makes it another review.
-    fn key(&self) -> Result<Key, Failure> {
-        let requested = self.requested()?;
-        Ok(Key {
-            bundle_sha256: self.review.looked.manifest.bundle_sha256.clone(),
-            rules: self.review.basis.digests.clone(),
-            kind: self.kind,
-            provider: requested.provider.name().into(),
-            model: self.effective(&requested),
-        })
-    }
+/// The opinions that a key signed.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Memory<'a> {
+    pub(super) review: Review<'a>,
+    pub(super) own: &'a PrivateKey,
+}
 
-    fn file(&self, key: &Key) -> std::path::PathBuf {
+impl Memory<'_> {
+    fn file(&self, digest: &str) -> PathBuf {
         let git = self.review.repository.git();
-        git.common_dir().join("aiops/answers").join(format!("{}.dsse.json", key.digest()))
+        git.common_dir().join("aiops/answers").join(format!("{digest}.dsse.json"))
     }
 
-    /// The answers of an earlier review that rests on the same, else those that are given now.
-    pub(super) fn answers(&self, own: Option<&PrivateKey>) -> Result<Asked, Failure> {
-        let Some(own) = own else { return self.ask() };
-        if let Some(asked) = self.remembered(own)? {
-            return Ok(asked);
-        }
-        let asked = self.ask()?;
-        self.remember(own, &asked)?;
-        Ok(asked)
-    }
-
-    /// The answers of an earlier review that rests on the same, if this key signed them.
-    fn remembered(&self, own: &PrivateKey) -> Result<Option<Asked>, Failure> {
-        let key = self.key()?;
+    /// The opinion that rests on this, if there is one and this key signed it.
+    pub(super) fn find(&self, key: &Key) -> Option<Opinion> {
         let context = self.review.context;
-        let Ok((_, bytes)) = context.host.read_plain(&self.file(&key), dsse::LARGEST as u64) else {
-            return Ok(None);
-        };
-        match trusted(&bytes, own, context.host.now()) {
-            Ok(it)
-                if it.key == key.digest()
-                    && it.answers.len() == self.review.looked.packets.len() =>
-            {
-                Ok(Some(Asked {
-                    answers: it.answers,
-                    provider: it.provider,
-                    model: it.model,
-                    version: it.version,
-                    requested: it.requested,
-                    replied: it.replied,
-                    endpoint_host: it.endpoint_host,
-                    fallback_used: it.fallback_used,
-                    transient_class: it.transient_class,
-                    cost_usd: it.cost_usd,
-                    usage: it.usage,
-                    cached: true,
-                    ..Asked::nobody(self)?
-                }))
-            }
-            Ok(_) => Ok(None),
+        let digest = key.digest();
+        let read = context.host.read_plain(&self.file(&digest), dsse::LARGEST as u64);
+        let (_, bytes) = read.ok()?;
+        match trusted(&bytes, self.own, context.host.now()) {
+            Ok(it) => Some(it.opinion).filter(|_| it.key == digest),
             Err(why) => {
-                context.tell(2, &format!("kept answers are not used: {why}"));
-                Ok(None)
+                context.tell(2, &format!("a kept answer is not used: {why}"));
+                None
             }
         }
     }
 
-    /// Keeps the answers, a fallback's too: who answered is part of the verdict, and waiting for
+    /// Keeps an opinion, a fallback's too: who answered is part of the verdict, and waiting for
     /// another answer is not part of a review.
-    fn remember(&self, own: &PrivateKey, asked: &Asked) -> Result<(), Failure> {
-        if asked.simulated || asked.cached {
-            return Ok(());
-        }
-        let key = self.key()?;
-        let it = Remembered {
-            key: key.digest(),
-            answers: asked.answers.clone(),
-            provider: asked.provider.clone(),
-            model: asked.model.clone(),
-            version: asked.version.clone(),
-            requested: asked.requested.clone(),
-            replied: asked.replied.clone(),
-            endpoint_host: asked.endpoint_host.clone(),
-            fallback_used: asked.fallback_used,
-            transient_class: asked.transient_class,
-            cost_usd: asked.cost_usd,
-            usage: asked.usage,
-        };
-        let doing = || "keep the answers";
+    pub(super) fn keep(&self, key: &Key, opinion: &Opinion) -> Result<(), Failure> {
+        let digest = key.digest();
+        let path = self.file(&digest);
+        let it = Remembered { key: digest, opinion: opinion.clone() };
+        let doing = || "keep the answer";
         let payload = serde_json::to_vec(&it).or_fail(Exit::Internal, doing())?;
-        let sealed = Envelope::seal(KIND, payload, own);
+        let sealed = Envelope::seal(KIND, payload, self.own);
         let sealed = sealed.map_err(|_| {
             Failure::new(Exit::NotPermitted, doing()).because("the signing key cannot sign")
         })?;
         let host = &self.review.context.host;
-        let path = self.file(&key);
         if let Some(folder) = path.parent() {
             host.make_dir(folder, 0o750).or_fail(Exit::Unavailable, doing())?;
         }

@@ -247,6 +247,37 @@ impl Desk {
         self.openai.service(|it| it.brain.thinks(thinks));
     }
 
+    /// The run records of a program, the newest last, and every line of telemetry.
+    pub(crate) fn records(&self, program: &str) -> (Vec<Value>, Vec<Value>) {
+        let read = |text: &str| serde_json::from_str::<Value>(text).unwrap();
+        let (mut records, mut lines) = (vec![], vec![]);
+        for kind in fs::read_dir(self.root().join("state/artifacts")).unwrap() {
+            for folder in fs::read_dir(kind.unwrap().path()).unwrap() {
+                let folder = folder.unwrap().path();
+                if let Ok(text) = fs::read_to_string(folder.join("cost_telemetry.jsonl")) {
+                    lines.extend(text.lines().map(read));
+                }
+                if let Ok(text) = fs::read_to_string(folder.join("run.json")) {
+                    records.extend(Some(read(&text)).filter(|it| it["kind"] == program));
+                }
+            }
+        }
+        records.sort_by_key(|it| it["started_at"].as_str().unwrap().to_owned());
+        (records, lines)
+    }
+
+    /// Demands that a run record holds what telemetry counts for its run, and returns that.
+    #[track_caller]
+    pub(crate) fn paid(&self, program: &str) -> f64 {
+        let (records, lines) = self.records(program);
+        let record = records.last().unwrap();
+        let own = lines.iter().filter(|line| line["run"] == record["run_id"]);
+        let booked: f64 = own.map(|line| line["booked_usd"].as_f64().unwrap()).sum();
+        let noted = record["cost_usd"].as_f64().unwrap();
+        assert!((noted - booked).abs() < 1e-9, "{noted} is noted, {booked} was booked");
+        noted
+    }
+
     /// The folders of reviews, the newest last.
     pub(crate) fn reviews(&self) -> Vec<PathBuf> {
         let folder = self.root().join("state/artifacts/review");

@@ -92,6 +92,22 @@ fn one_budget_covers_all_packets() {
 }
 
 #[test]
+fn what_a_review_without_an_answer_cost_is_in_the_run_record() {
+    let desk = Desk::new();
+    desk.change("src/a.rs", "fn a() {}\n");
+    let cut = Said::json(&approval()).ends(Ending::Length).uses(1000, 0, 500);
+    desk.openai.service(|it| it.brain.then(cut));
+    desk.run("run --gate").is(69, &["truncated"]);
+    assert!(desk.paid("review-gate") > 0.0);
+    // Lost on the way, it counts at its worst case, the retry and the fallback too.
+    desk.openai.otherwise(How::Close);
+    desk.mistral.otherwise(How::Close);
+    desk.run("run --gate").is(69, &[]);
+    assert!(desk.paid("review-gate") > 0.000_36 * 3.0);
+    assert_eq!(desk.calls(), (3, 1));
+}
+
+#[test]
 fn two_reviews_of_one_repository_do_not_run_at_once() {
     let desk = Desk::new();
     desk.change("src/a.rs", "fn a() {}\n");

@@ -206,3 +206,39 @@ fn an_endpoint_that_the_policy_does_not_name_is_not_asked() {
     desk.run(&format!("run --gate --since {since}")).is(78, &["endpointHosts"]);
     assert_eq!(desk.calls(), (0, 0));
 }
+
+/// A range whose start lets only the first provider's answers count.
+fn only_openai_counts(desk: &Desk) -> String {
+    let hosts = format!("endpointHosts: [\"{}\"]", desk.openai.address());
+    let policy = include_str!("../../../../configs/review.yaml");
+    let since = desk.change("configs/review.yaml", &policy.replace("endpointHosts: []", &hosts));
+    desk.change("src/a.rs", "fn a() {}\n");
+    since
+}
+
+#[test]
+fn a_second_opinion_that_the_policy_does_not_name_stops_it_before_anybody_is_asked() {
+    let desk = Desk::with(|it| {
+        it["secondOpinion"] = json!({"provider": "mistral", "model": "mistral-small-latest"});
+    });
+    let since = only_openai_counts(&desk);
+    let host = desk.mistral.address().to_string();
+    for reviewer in ["api", "codex"] {
+        let line = format!("run --gate --since {since} --reviewer {reviewer}");
+        desk.run(&line).is(78, &["endpointHosts", &host]);
+        assert_eq!(desk.calls(), (0, 0), "{reviewer}");
+    }
+}
+
+#[test]
+fn a_fallback_that_the_policy_does_not_name_is_none() {
+    let desk = Desk::new();
+    let since = only_openai_counts(&desk);
+    let line = format!("run --gate --since {since}");
+    let host = desk.mistral.address().to_string();
+    desk.openai.otherwise(fakes::Behaviour::status(503));
+    desk.run(&line).is(69, &["there is no fallback", &host]);
+    assert_eq!(desk.calls(), (2, 0), "a retry, and nobody else");
+    desk.openai.otherwise(fakes::Behaviour::normal());
+    desk.run(&line).is(0, &["APPROVED"]);
+}

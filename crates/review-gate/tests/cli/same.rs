@@ -75,7 +75,7 @@ fn kept_answers_that_another_key_signed_or_none_are_not_used() {
     let sealed = Envelope::read(KIND, &kept).unwrap();
     let text = String::from_utf8(sealed.payload().to_vec()).unwrap();
     let mut payload: serde_json::Value = serde_json::from_str(&text).unwrap();
-    payload["answers"] = json!([approval()]);
+    payload["opinion"]["answer"] = approval();
     let payload = payload.to_string().into_bytes();
     let own = crate::desk::signer(1);
     let other = Envelope::seal(KIND, payload.clone(), &crate::desk::signer(9)).unwrap();
@@ -101,6 +101,92 @@ fn kept_answers_that_another_key_signed_or_none_are_not_used() {
     std::fs::write(&file, Envelope::seal(KIND, payload, &own).unwrap().to_bytes()).unwrap();
     desk.run("run --gate").is(0, &["APPROVED", "an earlier review"]);
     assert_eq!(desk.calls().0, calls);
+}
+
+/// A range of several packets, and where it starts.
+fn in_packets(desk: &Desk) -> String {
+    let policy = desk.read("configs/review.yaml").replace("maxBytes: 200000", "maxBytes: 6000");
+    let since = desk.change("configs/review.yaml", &policy);
+    for name in ["a", "b", "c"] {
+        let lines: Vec<String> =
+            (0..150).map(|it| format!("fn {name}{it}() {{ work({it}); }}")).collect();
+        desk.put(&format!("src/{name}.rs"), lines.join("\n") + "\n");
+    }
+    desk.commit("three files");
+    since
+}
+
+#[test]
+fn a_review_that_ended_on_the_way_goes_on_where_it_was_and_pays_only_for_the_rest() {
+    let desk = Desk::new();
+    let since = in_packets(&desk);
+    let line = format!("run --gate --since {since}");
+    desk.answers(|asked| {
+        let said = Said::json(&approval()).uses(1000, 0, 500);
+        let is_b = asked.text_of("user").contains("fn b50()");
+        if is_b { said.ends(fakes::llm::Ending::Length) } else { said }
+    });
+    desk.run(&line).is(69, &["truncated"]);
+    let first = desk.calls().0;
+    let paid = desk.paid("review-gate");
+    assert!(first > 1 && paid > 0.0, "{first} calls");
+    desk.answers(|_| Said::json(&approval()).uses(1000, 0, 500));
+    let said = desk.run(&format!("--json {line}"));
+    said.is(0, &["answers are there already"]);
+    let verdict: serde_json::Value = serde_json::from_str(&said.out).unwrap();
+    let packets = verdict["manifest"]["packets"].as_u64().unwrap();
+    let calls = u64::try_from(desk.calls().0).unwrap();
+    assert_eq!(calls, packets + 1, "only the one that was cut is asked about twice");
+    assert_eq!(verdict["meta"]["usage"]["calls"], packets);
+    let each = 0.000_45;
+    let near = |one: f64, other: f64| (one - other).abs() < 1e-9;
+    let left = packets - (u64::try_from(first).unwrap() - 1);
+    assert!(near(desk.paid("review-gate"), each * f64::from(u32::try_from(left).unwrap())));
+    let cost = verdict["meta"]["cost_usd"].as_f64().unwrap();
+    assert!(near(cost, each * f64::from(u32::try_from(packets).unwrap())), "{cost}");
+    desk.run(&line).is(0, &["answered by an earlier review"]);
+    assert!(near(desk.paid("review-gate"), 0.0));
+}
+
+#[test]
+fn a_second_opinion_that_failed_is_asked_again_and_the_first_is_not() {
+    let desk = Desk::with(|it| {
+        it["secondOpinion"] = json!({"provider": "mistral", "model": "mistral-small-latest"});
+    });
+    desk.change("src/a.rs", "fn a() {}\n");
+    desk.answers(|_| Said::json(&objection("src/a.rs", 1, "first no")));
+    desk.mistral.otherwise(fakes::Behaviour::status(400));
+    desk.run("run --gate").is(69, &["mistral"]);
+    desk.mistral.otherwise(fakes::Behaviour::normal());
+    desk.run("run --gate").is(1, &["first no"]);
+    assert_eq!(desk.calls(), (1, 2));
+    // The second is never taken for the first, even where one model is both.
+    let desk = Desk::with(|it| {
+        it["secondOpinion"] = json!({"provider": "openai", "model": "gpt-4o-mini"});
+    });
+    desk.change("src/a.rs", "fn a() {}\n");
+    let mut asked = 0;
+    desk.answers(move |_| {
+        asked += 1;
+        let said = Said::json(&approval());
+        if asked == 2 { said.ends(fakes::llm::Ending::Length) } else { said }
+    });
+    desk.run("run --gate").is(69, &["truncated"]);
+    desk.run("run --gate").is(0, &["APPROVED"]);
+    assert_eq!(desk.calls(), (3, 0));
+}
+
+#[test]
+fn the_budget_of_a_review_holds_over_the_runs_it_takes() {
+    let desk = Desk::with(|it| it["budget"]["maxUsdPerReview"] = json!(0.002));
+    let since = in_packets(&desk);
+    desk.answers(|_| Said::json(&approval()).uses(1000, 0, 1000));
+    let line = format!("run --gate --since {since}");
+    desk.run(&line).is(1, &["the budget of the review"]);
+    let calls = desk.calls();
+    assert!(calls.0 > 0);
+    desk.run(&line).is(1, &["the budget of the review"]);
+    assert_eq!(desk.calls(), calls, "what was paid before counts");
 }
 
 #[test]

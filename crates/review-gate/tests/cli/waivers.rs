@@ -50,3 +50,26 @@ fn a_waiver_is_bound_to_its_commit_its_finding_and_a_trusted_signer() {
     desk.commit("an empty commit on top");
     desk.run("run --gate").is(1, &["BLOCKED"]);
 }
+
+#[test]
+fn what_looks_like_a_secret_is_sent_once_it_is_waived_and_the_report_says_so() {
+    let desk = Desk::new();
+    let key = format!("{}{}", "AKIA", "Z7QX4MT2LNB5RWYK");
+    desk.change("src/a.txt", &format!("aws_access_key_id = {key}\n"));
+    let (code, verdict) = desk.verdict("run --gate");
+    assert_eq!((code, desk.calls()), (1, (0, 0)), "{verdict}");
+    let said = desk.run("run --gate");
+    assert!(!said.out.contains("sent:"), "{said:?}");
+    for finding in verdict["blockers"].as_array().unwrap() {
+        let print = finding["fingerprint"].as_str().unwrap();
+        waive(&desk, print, "from the vendor's manual").is(0, &["waived until"]);
+    }
+    let told = "sent: src/a.txt:1 looks like a secret; a waiver says that it is none";
+    desk.run("run --gate --simulate").is(1, &["from the vendor's manual"]);
+    assert_eq!(desk.calls(), (0, 0));
+    desk.run("run --gate").is(0, &["APPROVED", told]);
+    assert_eq!(desk.calls(), (1, 0));
+    let sent = desk.openai.received().pop().unwrap();
+    assert!(String::from_utf8_lossy(&sent.body).contains(&key));
+    desk.run("run --gate").is(0, &["an earlier review", told]);
+}

@@ -1,12 +1,13 @@
 //! Asks for a diff.
 
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use llm::{AnswerSchema, Choice, Instructions, Money, Provider, Purpose, Question, Router};
+use llm::{AnswerSchema, Choice, Instructions, Money, Purpose, Question, Router};
 use ops_core::failure::{Exit, Failure, OrFail};
 use ops_core::time;
-use review_gate::reviewer::codex::{Ask, Codex};
-use review_gate::{prompt, signing};
+use review_gate::prompt;
+use review_gate::reviewer::codex::{self, Codex};
 use serde::Deserialize;
 use serde_json::json;
 use verdict::document::Finding;
@@ -47,13 +48,13 @@ struct Proposal {
     why: String,
 }
 
-/// Returns a diff and what it cost, or why there is none.
+/// Returns a diff, or why there is none. What it cost stands in the run record.
 pub(super) fn propose(
     ship: &Ship<'_>,
     blockers: &[&Finding],
     files: &[(String, String)],
     left: f64,
-) -> Result<Result<(String, f64), String>, Failure> {
+) -> Result<Result<String, String>, Failure> {
     let found: Vec<_> = blockers
         .iter()
         .map(|it| {
@@ -89,60 +90,69 @@ pub(super) fn propose(
             most.usd()
         )));
     }
-    let choice = Choice { model, ..choice };
-    let (text, spent) = match ship.settings.heal.by {
+    let text = match ship.settings.heal.by {
         Who::Api => by_api(ship, &data)?,
-        Who::Codex => {
-            let (text, usage) = by_codex(ship, &choice, &data)?;
-            (text, price.actual(usage))
-        }
+        Who::Codex => by_codex(ship, &choice, &data)?,
     };
     let proposal: Result<Proposal, _> = serde_json::from_str(&text);
-    let usd = spent.usd();
     Ok(match proposal {
         Err(err) => Err(format!("the proposal is not what was asked for: {err}")),
         Ok(Proposal { diff, why }) if diff.trim().is_empty() => {
             Err(format!("nothing was proposed: {}", why.chars().take(200).collect::<String>()))
         }
-        Ok(Proposal { diff, .. }) => Ok((diff, usd)),
+        Ok(Proposal { diff, .. }) => Ok(diff),
     })
 }
 
-fn by_api(ship: &Ship<'_>, data: &str) -> Result<(String, Money), Failure> {
+/// A folder for the telemetry of a proposal.
+fn folder(ship: &Ship<'_>) -> Result<PathBuf, Failure> {
     let host = &ship.context.host;
-    let folder =
-        ship.context.home.join("artifacts/ship").join(time::run_id(host.now(), host.random()));
+    let name = time::run_id(host.now(), host.random());
+    let folder = ship.context.home.join("artifacts/ship").join(name);
     host.make_dir(&folder, 0o700).or_fail(Exit::Unavailable, "make a folder for the proposal")?;
-    let schema = AnswerSchema { name: "proposal".into(), text: SCHEMA.into() };
-    let mut router = Router::new(ship.context, ship.basis.setup.clone(), None)?;
-    let said = router.ask(&Question {
+    Ok(folder)
+}
+
+fn question<'a>(data: &'a str, schema: &'a AnswerSchema, folder: &'a Path) -> Question<'a> {
+    Question {
         purpose: Purpose::General,
         system: Instructions { first: FIRST, last: LAST },
         user: data,
         image: None,
-        schema: Some(&schema),
+        schema: Some(schema),
         max_output_tokens: Some(LONGEST),
         temperature: Some(0.0),
         review: None,
         model: None,
-        artifact_dir: &folder,
-    })?;
-    Ok((said.text, said.spent))
+        artifact_dir: folder,
+    }
 }
 
-fn by_codex(ship: &Ship<'_>, model: &Choice, data: &str) -> Result<(String, llm::Usage), Failure> {
+fn by_api(ship: &Ship<'_>, data: &str) -> Result<String, Failure> {
+    let (folder, schema) = (folder(ship)?, schema());
+    let mut router = Router::new(ship.context, ship.basis.setup.clone(), None)?;
+    Ok(router.ask(&question(data, &schema, &folder))?.text)
+}
+
+fn by_codex(ship: &Ship<'_>, model: &Choice, data: &str) -> Result<String, Failure> {
+    let (folder, schema) = (folder(ship)?, schema());
     let codex = Codex::find(ship.context)?;
-    let name = Provider::Openai.secret().unwrap_or_default();
-    let key = signing::secret(ship.context, name)?.ok_or_else(|| {
-        Failure::new(Exit::NotPermitted, format!("mend with codex: the secret {name} is nowhere"))
-            .hint(format!("key set {name} stores one (it reads standard input)"))
+    let prompt = format!("{FIRST}\n\n{data}\n\n{LAST}");
+    let question = Question { model: Some(model), ..question(data, &schema, &folder) };
+    let mut router = Router::new(ship.context, ship.basis.setup.clone(), None)?;
+    let lent = router.lend(&question, codex::most(&prompt), |target, key| {
+        codex.ask(&codex::Ask {
+            prompt: &prompt,
+            schema: SCHEMA,
+            model: &target.row.model,
+            api_base: ship.basis.setup.settings.api_base(target.provider()),
+            key,
+            deadline: DEADLINE,
+        })
     })?;
-    codex.ask(&Ask {
-        prompt: &format!("{FIRST}\n\n{data}\n\n{LAST}"),
-        schema: SCHEMA,
-        model,
-        api_base: ship.basis.setup.settings.api_base(model.provider),
-        key: &key,
-        deadline: DEADLINE,
-    })
+    Ok(lent.answer)
+}
+
+fn schema() -> AnswerSchema {
+    AnswerSchema { name: "proposal".into(), text: SCHEMA.into() }
 }

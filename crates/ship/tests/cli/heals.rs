@@ -139,6 +139,46 @@ fn the_same_blockers_the_same_diff_or_too_many_rounds_end_it() {
 }
 
 #[test]
+fn the_budget_of_a_run_holds_over_its_reviews_and_proposals() {
+    // A review may cost about $0.06 and a proposal $0.41; either costs $0.051.
+    for (cap, calls, code) in [(0.44, 1, 1), (0.6, 3, 0)] {
+        let desk = crate::desk::Desk::with(|it| {
+            it["budget"]["maxUsdPerRun"] = json!(cap);
+            it["budget"]["pricing"] =
+                json!({"gpt-4o-mini": {"inputPer1M": 1.0, "outputPer1M": 100.0}});
+        });
+        let heal = "rounds: 2, by: api, paths: [src/]";
+        let yard = Yard::of(desk, "tests: [[\"true\"]]", heal);
+        yard.desk.change("src/a.txt", "bad\n");
+        yard.desk.answers(|asked| {
+            let is_proposal =
+                asked.schema.as_ref().is_some_and(|it| it["properties"]["diff"].is_object());
+            let answer = if is_proposal {
+                json!({"diff": GOOD, "why": "because"})
+            } else if asked.text_of("user").contains("+bad") {
+                crate::desk::objection("src/a.txt", 1, "it is bad")
+            } else {
+                crate::desk::approval()
+            };
+            fakes::llm::Said::json(&answer).uses(1000, 0, 500)
+        });
+        let told = yard.ship("");
+        assert_eq!(told.code, code, "{cap}: {told:?}");
+        assert_eq!(yard.desk.calls(), (calls, 0), "{cap}");
+        if code == 1 {
+            told.is(1, &["the budget of the run is $0.44"]);
+        }
+        let (records, lines) = yard.desk.records("ship");
+        assert!(records.len() == 1 && lines.len() >= calls);
+        for line in &lines {
+            assert_eq!(line["run"], records[0]["run_id"], "telemetry names the run by its record");
+        }
+        let paid = yard.desk.paid("ship");
+        assert!((paid - yard.status()["spent_usd"].as_f64().unwrap()).abs() < 1e-9, "{paid}");
+    }
+}
+
+#[test]
 fn a_secret_is_never_sent_to_be_mended() {
     let yard = Yard::new();
     let key = format!("{}{}", "AKIA", "Z7QX4MT2LNB5RWYK");
@@ -167,6 +207,13 @@ fn codex_may_propose_as_well_and_is_asked_for_a_diff_and_nothing_else() {
     std::fs::write(folder.join("codex"), script).unwrap();
     std::fs::set_permissions(folder.join("codex"), std::fs::Permissions::from_mode(0o755)).unwrap();
     yard.ship("").is(0, &["shipped"]);
+    let (_, lines) = yard.desk.records("ship");
+    let proposals: Vec<_> = lines.iter().filter(|it| it["purpose"] == "general").collect();
+    assert_eq!(proposals.len(), 1, "{lines:?}");
+    let line = proposals[0];
+    assert_eq!(line["actual_usd"], json!(null), "it does not say what it used");
+    assert_eq!(line["booked_usd"], line["estimated_usd"], "so it counts at its worst case");
+    assert!(yard.desk.paid("ship") > line["booked_usd"].as_f64().unwrap());
     let prompt = std::fs::read_to_string(folder.join("prompt")).unwrap();
     assert!(prompt.contains("it is bad") && prompt.contains("unified diff"));
     assert_eq!(yard.desk.read("src/a.txt"), "good\n");

@@ -147,6 +147,18 @@ fn money_and_time_end_it() {
 }
 
 #[test]
+fn what_a_review_without_an_answer_cost_is_spent() {
+    let yard = Yard::new();
+    yard.desk.change("src/a.txt", "good\n");
+    let cut = fakes::llm::Said::json(&crate::desk::approval()).ends(fakes::llm::Ending::Length);
+    yard.desk.answers(move |_| cut.clone().uses(1000, 0, 500));
+    yard.ship("").is(69, &["truncated"]);
+    let paid = yard.desk.paid("ship");
+    assert!(paid > 0.0);
+    assert_eq!(yard.status()["spent_usd"].as_f64(), Some(paid));
+}
+
+#[test]
 fn two_do_not_run_at_once_and_help_is_there() {
     let yard = Yard::new();
     yard.desk.change("src/a.txt", "good\n");

@@ -20,7 +20,11 @@ impl Yard {
 
     /// With these tests, and these bounds of autoheal.
     pub(crate) fn with(tests: &str, heal: &str) -> Self {
-        let desk = Desk::new();
+        Self::of(Desk::new(), tests, heal)
+    }
+
+    /// The same at a desk of its own.
+    pub(crate) fn of(desk: Desk, tests: &str, heal: &str) -> Self {
         let remote = desk.root().join("remote.git").display().to_string();
         desk.git(&["init", "-q", "--bare", &remote]);
         desk.git(&["remote", "add", "origin", &remote]);

@@ -8,8 +8,8 @@ use serde_json::Value;
 pub struct Told {
     /// The text of its last message.
     pub answer: Option<String>,
-    /// Tokens, over all turns.
-    pub usage: Usage,
+    /// Tokens, over all turns; `None` where it does not say, or says that an answer took none.
+    pub usage: Option<Usage>,
     /// Why a turn failed.
     pub failed: Option<String>,
 }
@@ -40,11 +40,15 @@ pub fn read(lines: &[u8]) -> Result<Told, String> {
                 }
             },
             "turn.completed" => {
-                told.usage.input = told.usage.input.saturating_add(count("input_tokens"));
-                told.usage.cached = told.usage.cached.saturating_add(count("cached_input_tokens"));
-                let written = count("cache_write_input_tokens");
-                told.usage.cache_write = told.usage.cache_write.saturating_add(written);
-                told.usage.output = told.usage.output.saturating_add(count("output_tokens"));
+                let before = told.usage.unwrap_or_default();
+                let add = |old: u64, name: &str| old.saturating_add(count(name));
+                let usage = Usage {
+                    input: add(before.input, "input_tokens"),
+                    cached: add(before.cached, "cached_input_tokens"),
+                    cache_write: add(before.cache_write, "cache_write_input_tokens"),
+                    output: add(before.output, "output_tokens"),
+                };
+                told.usage = Some(usage).filter(|it| it.input > 0 && it.output > 0);
             }
             "turn.failed" => {
                 let why = text("/error/message").unwrap_or("it does not say why");
@@ -79,7 +83,20 @@ mod tests {
 {"type":"turn.completed","usage":{"input_tokens":11,"cached_input_tokens":3,"cache_write_input_tokens":2,"output_tokens":5}}"#;
         let told = told(rest).unwrap();
         assert_eq!(told.answer.as_deref(), Some("{\"ok\":true}"));
-        assert_eq!(told.usage, Usage { input: 11, cached: 3, cache_write: 2, output: 5 });
+        let usage = Usage { input: 11, cached: 3, cache_write: 2, output: 5 };
+        assert_eq!(told.usage, Some(usage));
+    }
+
+    #[test]
+    fn usage_that_is_not_told_or_is_nothing_is_not_known() {
+        for rest in [
+            "",
+            r#"{"type":"turn.completed"}"#,
+            r#"{"type":"turn.completed","usage":{"input_tokens":0,"output_tokens":0}}"#,
+            r#"{"type":"turn.completed","usage":{"input_tokens":9,"output_tokens":-1}}"#,
+        ] {
+            assert_eq!(told(rest).unwrap().usage, None, "{rest}");
+        }
     }
 
     #[test]
