@@ -50,10 +50,10 @@ pub enum Verb {
     /// Review the range and keep the signed verdict
     Run(RunArgs),
     /// The pre-push hook: judges git's lines on standard input
-    #[command(disable_help_flag = true)]
     Check {
-        /// What git gives the hook: the remote's name and address
-        #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "REMOTE")]
+        /// What git gives the hook: the remote's name and address; behind `--`, since either may begin
+        /// with a dash
+        #[arg(value_name = "REMOTE")]
         remote: Vec<OsString>,
     },
     /// The pre-receive hook of a server: the same rule, where --no-verify does not reach

@@ -20,6 +20,17 @@ fn help_and_version_are_there_and_a_wrong_call_is_a_2() {
         ("run --reviewer nobody", 2, "nobody"),
         ("waive --finding x", 2, "--reason"),
         ("bundle --max-bytes 0", 2, "--max-bytes"),
+        ("check --help", 0, "review-gate check [OPTIONS] [REMOTE]"),
+        ("check -h", 0, "pre-push"),
+        ("check --bogus", 2, "--bogus"),
+        ("check -x", 2, "-x"),
+        ("check --version", 2, "--version"),
+        ("check origin --bogus", 2, "--bogus"),
+        // Nothing moves: a yes.
+        ("check", 0, ""),
+        ("check origin file:///srv/thing.git", 0, ""),
+        ("check -- --bogus -x", 0, ""),
+        ("pre-receive --bogus", 2, "--bogus"),
     ] {
         desk.run(line).is(code, &[word]);
     }

@@ -1,7 +1,10 @@
 //! The hook, how it gets there, and how it is seen to run.
 
+use std::ffi::OsStr;
 use std::fs;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
+use std::process::Command;
 
 use ssh_key::LineEnding;
 
@@ -266,20 +269,51 @@ fn finish_after_a_crash_between_commit_and_index_brings_the_index_up() {
 
 #[test]
 fn a_remote_that_is_named_like_an_option_is_a_remote() {
-    use std::io::Write;
     let desk = plain();
     run(&desk, "install-hooks").is(0, &[]);
     let line = format!("refs/heads/main {} refs/heads/main {}\n", desk.head(), "0".repeat(40));
-    for name in ["--version", "--help", "-h", "help", "--json"] {
-        let mut hook = desk.bare(desk.path(".githooks/pre-push"));
-        hook.args([name, name]).env("PATH", path()).stdin(std::process::Stdio::piped());
-        hook.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped());
-        let mut child = hook.spawn().unwrap();
-        child.stdin.take().unwrap().write_all(line.as_bytes()).unwrap();
-        let told = Told::from(child.wait_with_output().unwrap());
-        told.is(1, &["refs/heads/main"]);
-        assert_eq!(told.out, "", "{name}: standard output is git's");
+    for name in [
+        "--version",
+        "--help",
+        "-h",
+        "help",
+        "--json",
+        "--bogus",
+        "-x",
+        "-",
+        "--",
+        "",
+        "a b",
+        "--home=/nonexistent",
+        "-oProxyCommand=true",
+    ] {
+        for args in [[name, name], [name, "file:///srv/thing.git"], ["origin", name]] {
+            let mut hook = desk.bare(desk.path(".githooks/pre-push"));
+            let told = fed(hook.args(args).env("PATH", path()), &line);
+            told.is(1, &["refs/heads/main"]);
+            assert_eq!(told.out, "", "{name}: standard output is git's");
+        }
     }
+    let mut hook = desk.bare(desk.path(".githooks/pre-push"));
+    hook.args([OsStr::from_bytes(b"-\xff"), OsStr::from_bytes(b"--\xfe")]).env("PATH", path());
+    fed(&mut hook, &line).is(1, &["refs/heads/main"]);
+    // The same by git itself, which gets such names from its configuration.
+    let url = desk.git(&["remote", "get-url", "origin"]);
+    for name in ["--help", "--bogus", "-h"] {
+        desk.git(&["config", &format!("remote.{name}.url"), &url]);
+        desk.git(&["config", "remote.pushDefault", name]);
+        git(&desk, &["push", "-q"]).is(1, &["review-gate", "refs/heads/main"]);
+        assert_eq!(desk.git(&["ls-remote", &url]), "", "{name}: nothing moved");
+    }
+}
+
+/// What a command says that reads these lines.
+fn fed(command: &mut Command, lines: &str) -> Told {
+    use std::io::{Seek, Write};
+    let mut file = tempfile::tempfile().unwrap();
+    file.write_all(lines.as_bytes()).unwrap();
+    file.rewind().unwrap();
+    command.stdin(file).output().unwrap().into()
 }
 
 #[test]
@@ -310,13 +344,9 @@ fn a_fresh_clone_can_tell_that_head_is_approved_from_the_notes() {
 
 #[test]
 fn the_hook_needs_no_home() {
-    use std::io::Write;
     let desk = plain();
     let line = format!("x {} refs/heads/main {}\n", desk.head(), "0".repeat(40));
     let mut check = desk.command("check -- origin x");
-    check.env_remove("HOME").env_remove("AIOPS_HOME").stdin(std::process::Stdio::piped());
-    check.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped());
-    let mut child = check.spawn().unwrap();
-    child.stdin.take().unwrap().write_all(line.as_bytes()).unwrap();
-    Told::from(child.wait_with_output().unwrap()).is(1, &["refs/heads/main"]);
+    check.env_remove("HOME").env_remove("AIOPS_HOME");
+    fed(&mut check, &line).is(1, &["refs/heads/main"]);
 }
