@@ -11,4 +11,5 @@ mod hooks;
 mod hostile;
 mod reviews;
 mod same;
+mod traced;
 mod waivers;
