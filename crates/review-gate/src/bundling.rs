@@ -109,9 +109,10 @@ pub fn bundle(
         limits.must_hold_a_packet()?;
     }
     let count = look::counter(&basis, host)?;
-    let bundle = look::bundle(&repository, &range, &basis.policy, &mut Vec::new())?;
-    let over = bundle.over_cap(&repository, limits, Some(&count))?;
+    let bundle = look::unjudged(&repository, &range, &basis.policy)?;
     let manifest = bundle.manifest();
+    let over =
+        bundle.over_cap(&repository, counted(limits, manifest.bundle_bytes), Some(&count))?;
     let mut bundled = Bundled {
         schema: "aiops.review.bundle/1".into(),
         since: manifest.since.commit.clone(),
@@ -152,6 +153,14 @@ pub fn bundle(
     Ok(bundled)
 }
 
+/// Returns the limits that a text of so many bytes has to be held to: its tokens need no counting
+/// where they cannot be too many. A token has a byte at least, and a byte becomes six at most in the
+/// JSON string that is counted.
+fn counted(limits: Limits, bytes: u64) -> Limits {
+    let most = bytes.saturating_mul(6).saturating_add(2);
+    Limits { max_tokens: limits.max_tokens.filter(|allowed| *allowed < most), ..limits }
+}
+
 fn write(host: &Host, path: &Path, text: &str) -> Result<(), Failure> {
     let doing = || format!("write {}", path.display());
     if let Some(folder) = path.parent() {
@@ -165,4 +174,41 @@ fn write(host: &Host, path: &Path, text: &str) -> Result<(), Failure> {
 fn forget(host: &Host, path: &Path) -> Result<(), Failure> {
     let doing = || format!("remove {}, which an earlier call left", path.display());
     host.remove_file(path).or_fail(Exit::Unavailable, doing())
+}
+
+#[cfg(test)]
+mod tests {
+    use llm_tokens::Tokenizer;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::prompt;
+
+    proptest! {
+        #[test]
+        fn tokens_that_are_not_counted_are_never_too_many(text in "\\PC{0,40}|[\\x00-\\x20\"]{0,40}") {
+            for tokenizer in [Tokenizer::O200kBase, Tokenizer::Cl100kBase, Tokenizer::Other] {
+                let tokens = llm_tokens::count(tokenizer, &prompt::string(&text)).tokens;
+                let limits = Limits { max_bytes: 0, max_tokens: Some(tokens.saturating_sub(1)) };
+                prop_assert_eq!(counted(limits, text.len() as u64), limits);
+            }
+        }
+    }
+
+    #[test]
+    fn tokens_are_counted_where_they_may_be_too_many() {
+        let limits = |most| Limits { max_bytes: 10, max_tokens: most };
+        for (most, bytes, counts) in [
+            (Some(602), 100, false),
+            (Some(601), 100, true),
+            (Some(0), 0, true),
+            (None, 100, false),
+            (Some(u64::MAX), u64::MAX, false),
+            (Some(1), u64::MAX, true),
+        ] {
+            let held = counted(limits(most), bytes);
+            assert_eq!(held.max_tokens, most.filter(|_| counts), "{most:?} {bytes}");
+            assert_eq!(held.max_bytes, 10);
+        }
+    }
 }

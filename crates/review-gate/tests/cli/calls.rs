@@ -65,6 +65,8 @@ fn a_bundle_is_the_same_bytes_whatever_the_users_settings_say() {
     let document: Value = serde_json::from_str(&desk.run("--json bundle").out).unwrap();
     assert_eq!(document["schema"], "aiops.review.bundle/1");
     assert_eq!(document["sha256"], verdict::sha256(plain.out.as_bytes()));
+    let (_, verdict) = desk.verdict("run");
+    assert_eq!(verdict["bundle_sha256"], document["sha256"], "what is reviewed is what is shown");
 }
 
 /// A change of three files, of which each fills a packet of 5,000 bytes.
