@@ -7,6 +7,7 @@ mod codex;
 mod desk;
 mod failing;
 mod holes;
+mod hook_text;
 mod hooks;
 mod hostile;
 mod reviews;
