@@ -1,4 +1,4 @@
-//! `bundle-range FOLDER SINCE TO [MAX_BYTES]`: a range's bundle on standard output, for ops/bench
+//! `bundle-range FOLDER SINCE TO [MAX_BYTES]`: a range's bundle on standard output, for tests
 //! and for looking. With a cap, only the manifest's digest and the number of packets.
 
 use std::error::Error;

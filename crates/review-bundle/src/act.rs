@@ -26,7 +26,8 @@ const ARCHIVE: &str = "ORB_REVIEW_PACKETS.tar.gz";
 /// What was written.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Written {
-    /// The folder: `review_packets/<stamp>` below the one that was named.
+    /// The folder: `review_packets/<stamp>` below the one that was named, `<stamp>-2` and so on
+    /// where packets were written in that very second.
     pub folder: PathBuf,
     /// The manifest with its packets.
     pub manifest: Manifest,
@@ -34,8 +35,12 @@ pub struct Written {
     pub files: Vec<String>,
 }
 
+/// The most folders of one second.
+const MOST_A_SECOND: u32 = 99;
+
 /// Writes a bundle's packets below a folder, with what a person needs to use them. Only the owner
-/// may read them.
+/// may read them. Limits that would leave a packet no space are kept as they are in
+/// `size_cap_meta.json`, and raised for the packets.
 pub fn write_packets(
     host: &Host,
     below: &Path,
@@ -44,13 +49,8 @@ pub fn write_packets(
     limits: Limits,
     count: Option<Count<'_>>,
 ) -> Result<Written, Failure> {
-    let folder = below.join("review_packets").join(time::stamp(host.now()));
+    let folder = free_folder(host, below)?;
     let doing = || format!("write {}", folder.display());
-    let there = host.look(&folder).or_fail(Exit::Unavailable, doing())?;
-    if there.is_some() {
-        return Err(Failure::new(Exit::TryLater, doing())
-            .because("it exists: packets were written in this very second"));
-    }
     host.make_dir(&folder, FOLDER_MODE).or_fail(Exit::Unavailable, doing())?;
     let mut files = Vec::new();
     let mut write = |name: &str, bytes: &[u8]| {
@@ -58,7 +58,7 @@ pub fn write_packets(
         let done = host.replace_file(&folder.join(name), bytes, FILE_MODE);
         done.or_fail(Exit::Unavailable, doing())
     };
-    let manifest = bundle.packets(repository, limits, count, &mut |packet| {
+    let manifest = bundle.packets(repository, limits.of_packets(), count, &mut |packet| {
         write(&packet.entry.file, packet.text.as_bytes())
     })?;
     write("HOW_TO_PASTE.txt", how_to_paste(&manifest).as_bytes())?;
@@ -72,6 +72,22 @@ pub fn write_packets(
     files.push(ARCHIVE.to_owned());
     files.sort();
     Ok(Written { folder, manifest, files })
+}
+
+/// Returns the folder of this second that is not there yet.
+fn free_folder(host: &Host, below: &Path) -> Result<PathBuf, Failure> {
+    let stamp = time::stamp(host.now());
+    let all = below.join("review_packets");
+    for number in 1..=MOST_A_SECOND {
+        let name = if number == 1 { stamp.clone() } else { format!("{stamp}-{number}") };
+        let folder = all.join(name);
+        let doing = || format!("write {}", folder.display());
+        if host.look(&folder).or_fail(Exit::Unavailable, doing())?.is_none() {
+            return Ok(folder);
+        }
+    }
+    Err(Failure::new(Exit::TryLater, format!("write packets below {}", all.display()))
+        .because(format!("{MOST_A_SECOND} folders were written in this very second")))
 }
 
 /// Packs the files so that the same files give the same bytes.

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use ops_core::failure::Failure;
+use ops_core::failure::{Exit, Failure};
 use sha2::{Digest, Sha256};
 
 use crate::exclude::Exclusions;
@@ -31,6 +31,31 @@ pub struct Limits {
     pub max_bytes: u64,
     /// The most tokens a text may have.
     pub max_tokens: Option<u64>,
+}
+
+/// The least a packet may be allowed to have, bytes and tokens: less leaves no space beside its head.
+const LEAST: u64 = 4096;
+
+impl Limits {
+    /// Refuses limits that leave a packet no space beside its head.
+    ///
+    /// # Errors
+    /// Exit 2 below 4,096 bytes or tokens.
+    pub fn must_hold_a_packet(self) -> Result<(), Failure> {
+        if self.of_packets() == self {
+            return Ok(());
+        }
+        let doing = format!("make packets of at most {} bytes", self.max_bytes);
+        Err(Failure::new(Exit::Usage, doing)
+            .because(format!("a packet needs {LEAST} bytes, and as many tokens")))
+    }
+
+    /// Returns these limits, raised to what a packet needs: 4,096 bytes and tokens.
+    #[must_use]
+    pub fn of_packets(self) -> Self {
+        let Self { max_bytes, max_tokens } = self;
+        Self { max_bytes: max_bytes.max(LEAST), max_tokens: max_tokens.map(|it| it.max(LEAST)) }
+    }
 }
 
 /// A text that is larger than it may be.

@@ -1,15 +1,12 @@
 //! Cuts a bundle into packets: small files share one, large ones take several.
 
-use ops_core::failure::{Exit, Failure};
+use ops_core::failure::Failure;
 
 use crate::bundle::{Bundle, Count, FORMAT, LEGEND, Limits, points};
 use crate::cut::cut;
 use crate::manifest::{Manifest, PacketEntry, Part};
 use crate::observe::Repository;
 use crate::section::hex;
-
-/// The least a packet may be allowed to have, bytes: less leaves no space beside its head.
-const LEAST_BYTES: u64 = 4096;
 
 /// What a text may gain in tokens where two are joined.
 const SEAM_TOKENS: u64 = 4;
@@ -34,11 +31,7 @@ impl Bundle {
         count: Option<Count<'_>>,
         emit: &mut dyn FnMut(Packet) -> Result<(), Failure>,
     ) -> Result<Manifest, Failure> {
-        if limits.max_bytes < LEAST_BYTES || limits.max_tokens.is_some_and(|it| it < LEAST_BYTES) {
-            let doing = format!("make packets of at most {} bytes", limits.max_bytes);
-            return Err(Failure::new(Exit::Usage, doing)
-                .because(format!("a packet needs {LEAST_BYTES} bytes, and as many tokens")));
-        }
+        limits.must_hold_a_packet()?;
         let mut packer = Packer::new(self.manifest(), limits, count, emit);
         let mut at = 0;
         self.each_section(repository, |_, text| {

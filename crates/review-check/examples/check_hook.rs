@@ -1,4 +1,4 @@
-//! A hook that does nothing but check, for tests that trace it or measure its time:
+//! A hook that does nothing but check, for the test that pushes to a real server:
 //! `check_hook pre-push REMOTE` and `check_hook pre-receive`. The hook itself is review-gate's.
 
 use std::process::ExitCode;

@@ -8,8 +8,8 @@ use gix::ObjectId;
 use ops_core::host::Host;
 use ops_core::time::Timestamp;
 use review_check::{Call, CheckReport, Mode, Refusal, check};
+use ssh_key::PrivateKey;
 use ssh_key::private::Ed25519Keypair;
-use ssh_key::{LineEnding, PrivateKey};
 use verdict::Verdict;
 use verdict::document::{
     Coverage, Decision, Digests, Gates, Manifest, Meta, Outcome, Path as Changed, Range, Reviewer,
@@ -264,9 +264,4 @@ pub(crate) fn approved(
             },
         },
     }
-}
-
-/// A key as OpenSSH writes it.
-pub(crate) fn pem(seed: u8) -> String {
-    key(seed).to_openssh(LineEnding::LF).unwrap().to_string()
 }

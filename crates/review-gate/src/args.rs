@@ -17,7 +17,7 @@ Examples:
   review-gate run --since origin/main --reviewer codex
   review-gate show --format github                  findings beside their lines
   review-gate finish && git push                    moves the baseline, then pushes
-  review-gate bundle --out bundle.txt || review-gate packets
+  review-gate bundle --out review                   review/bundle.txt, or 6 and review/review_packets/
   review-gate waive --finding 3f2a… --reason 'the port is behind the firewall' --days 14
   CHECK_VERDICT=1 review-gate verify-tree           for CI: hooks intact, and HEAD is approved
 
@@ -43,17 +43,17 @@ pub struct Args {
 /// What to do.
 #[derive(Clone, Debug, Subcommand)]
 pub enum Verb {
-    /// Write the range as one bounded text; 6 when it is over the cap
+    /// Write the range as one bounded text; over the cap 6, and packets
     Bundle(BundleArgs),
     /// Write the range as packets that each fit
     Packets(BundleArgs),
     /// Review the range and keep the signed verdict
     Run(RunArgs),
     /// The pre-push hook: judges git's lines on standard input
-    #[command(disable_help_flag = true)]
     Check {
-        /// What git gives the hook: the remote's name and address
-        #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "REMOTE")]
+        /// What git gives the hook: the remote's name and address; behind `--`, since either may begin
+        /// with a dash
+        #[arg(value_name = "REMOTE")]
         remote: Vec<OsString>,
     },
     /// The pre-receive hook of a server: the same rule, where --no-verify does not reach
@@ -83,8 +83,8 @@ pub struct BundleArgs {
     #[command(flatten)]
     pub range: RangeArgs,
 
-    /// Where to write [bundle: standard output; packets: `review_packets/` in the artifacts]
-    #[arg(long, value_name = "PATH")]
+    /// The folder for bundle.txt and `review_packets/` [default: standard output, and the artifacts]
+    #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
 
     /// The cap in bytes [default: the policy's]

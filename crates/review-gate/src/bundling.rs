@@ -5,6 +5,7 @@ use std::path::Path;
 
 use ops_core::cli::Context;
 use ops_core::failure::{Exit, Failure, OrFail};
+use ops_core::host::Host;
 use ops_core::report::Report;
 use review_bundle::{Limits, Repository};
 use schemars::JsonSchema;
@@ -34,18 +35,25 @@ pub struct Bundled {
     pub sha256: String,
     /// Whether it is larger than one text may be.
     pub over_cap: bool,
-    /// What was written: a file, or a folder of packets; nothing where it went to standard output.
+    /// What was written: bundle.txt, or the folder of packets; nothing after standard output.
     pub written: Option<String>,
     /// The names of the packets' files.
     pub packets: Vec<String>,
     #[serde(skip)]
     #[schemars(skip)]
     text: Option<String>,
+    /// Whether packets were asked for, and not one text.
+    #[serde(skip)]
+    #[schemars(skip)]
+    in_packets: bool,
 }
+
+/// The text's name in the folder that `--out` names.
+const TEXT: &str = "bundle.txt";
 
 impl Report for Bundled {
     fn exit(&self) -> Exit {
-        if self.over_cap && self.packets.is_empty() { Exit::SizeCap } else { Exit::Ok }
+        if self.over_cap && !self.in_packets { Exit::SizeCap } else { Exit::Ok }
     }
 
     fn write_human(&self, out: &mut dyn Write) -> io::Result<()> {
@@ -53,11 +61,13 @@ impl Report for Bundled {
             return out.write_all(text.as_bytes());
         }
         let Self { files, bytes, .. } = self;
-        if self.exit() == Exit::SizeCap {
-            writeln!(out, "over the cap: {bytes} bytes, {files} files")?;
-            return writeln!(out, "next: review-gate packets, with the same range and caps");
-        }
         let place = self.written.as_deref().unwrap_or_default();
+        if self.exit() == Exit::SizeCap {
+            writeln!(
+                out,
+                "over the cap; HOW_TO_PASTE.txt beside the packets says what they are for"
+            )?;
+        }
         match self.packets.len() {
             0 => writeln!(out, "wrote {place}: {bytes} bytes, {files} files"),
             many => writeln!(out, "wrote {many} packets of {bytes} bytes, {files} files: {place}"),
@@ -74,10 +84,12 @@ impl Report for Bundled {
     }
 }
 
-/// Renders a range, as one text or in packets.
+/// Renders a range, as one text or in packets. One text that is over the cap is written in packets
+/// too, and its report is a no.
 ///
 /// # Errors
-/// Exit 69 when the repository cannot be read or a file written, 78 when the rules are invalid.
+/// Exit 2 when packets are to be smaller than their heads, 69 when the repository cannot be read or
+/// a file written, 78 when the rules are invalid.
 pub fn bundle(
     context: &Context,
     args: &BundleArgs,
@@ -93,10 +105,14 @@ pub fn bundle(
         max_bytes: args.max_bytes.unwrap_or(own.max_bytes),
         max_tokens: args.max_tokens.or(own.max_tokens),
     };
+    if in_packets {
+        limits.must_hold_a_packet()?;
+    }
     let count = look::counter(&basis, host)?;
-    let bundle = look::bundle(&repository, &range, &basis.policy, &mut Vec::new())?;
-    let over = bundle.over_cap(&repository, limits, Some(&count))?;
+    let bundle = look::unjudged(&repository, &range, &basis.policy)?;
     let manifest = bundle.manifest();
+    let over =
+        bundle.over_cap(&repository, counted(limits, manifest.bundle_bytes), Some(&count))?;
     let mut bundled = Bundled {
         schema: "aiops.review.bundle/1".into(),
         since: manifest.since.commit.clone(),
@@ -108,27 +124,91 @@ pub fn bundle(
         written: None,
         packets: vec![],
         text: None,
+        in_packets,
     };
-    if in_packets {
+    if let (Some(over), false) = (over, in_packets) {
+        let tokens = over.tokens.map(|it| format!(", {it} tokens")).unwrap_or_default();
+        context.say(&format!("{} bytes{tokens} are more than one text may have", over.bytes));
+        if let Some(folder) = &args.out {
+            forget(host, &folder.join(TEXT))?;
+        }
+    }
+    if in_packets || over.is_some() {
         let below = args.out.clone().unwrap_or_else(|| context.home.join("artifacts/review"));
         let written =
             review_bundle::write_packets(host, &below, &bundle, &repository, limits, Some(&count))?;
         bundled.written = Some(written.folder.display().to_string());
         bundled.packets = written.manifest.packets.iter().map(|it| it.file.clone()).collect();
-    } else if let Some(over) = over {
-        let tokens = over.tokens.map(|it| format!(", {it} tokens")).unwrap_or_default();
-        context.say(&format!("{} bytes{tokens} are more than one text may have", over.bytes));
-    } else {
-        let text = bundle.text(&repository)?;
-        match &args.out {
-            None => bundled.text = Some(text),
-            Some(path) => {
-                let doing = || format!("write {}", path.display());
-                host.replace_file(path, text.as_bytes(), 0o600)
-                    .or_fail(Exit::Unavailable, doing())?;
-                bundled.written = Some(path.display().to_string());
-            }
+        return Ok(bundled);
+    }
+    let text = bundle.text(&repository)?;
+    match &args.out {
+        None => bundled.text = Some(text),
+        Some(folder) => {
+            let path = folder.join(TEXT);
+            write(host, &path, &text)?;
+            bundled.written = Some(path.display().to_string());
         }
     }
     Ok(bundled)
+}
+
+/// Returns the limits that a text of so many bytes has to be held to: its tokens need no counting
+/// where they cannot be too many. A token has a byte at least, and a byte becomes six at most in the
+/// JSON string that is counted.
+fn counted(limits: Limits, bytes: u64) -> Limits {
+    let most = bytes.saturating_mul(6).saturating_add(2);
+    Limits { max_tokens: limits.max_tokens.filter(|allowed| *allowed < most), ..limits }
+}
+
+fn write(host: &Host, path: &Path, text: &str) -> Result<(), Failure> {
+    let doing = || format!("write {}", path.display());
+    if let Some(folder) = path.parent() {
+        let made = host.make_dir(folder, 0o700).or_fail(Exit::Unavailable, doing());
+        made.map_err(|failure| failure.hint("--out names a folder"))?;
+    }
+    host.replace_file(path, text.as_bytes(), 0o600).or_fail(Exit::Unavailable, doing())
+}
+
+/// Removes the text of an earlier call, which would be taken for this one's.
+fn forget(host: &Host, path: &Path) -> Result<(), Failure> {
+    let doing = || format!("remove {}, which an earlier call left", path.display());
+    host.remove_file(path).or_fail(Exit::Unavailable, doing())
+}
+
+#[cfg(test)]
+mod tests {
+    use llm_tokens::Tokenizer;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::prompt;
+
+    proptest! {
+        #[test]
+        fn tokens_that_are_not_counted_are_never_too_many(text in "\\PC{0,40}|[\\x00-\\x20\"]{0,40}") {
+            for tokenizer in [Tokenizer::O200kBase, Tokenizer::Cl100kBase, Tokenizer::Other] {
+                let tokens = llm_tokens::count(tokenizer, &prompt::string(&text)).tokens;
+                let limits = Limits { max_bytes: 0, max_tokens: Some(tokens.saturating_sub(1)) };
+                prop_assert_eq!(counted(limits, text.len() as u64), limits);
+            }
+        }
+    }
+
+    #[test]
+    fn tokens_are_counted_where_they_may_be_too_many() {
+        let limits = |most| Limits { max_bytes: 10, max_tokens: most };
+        for (most, bytes, counts) in [
+            (Some(602), 100, false),
+            (Some(601), 100, true),
+            (Some(0), 0, true),
+            (None, 100, false),
+            (Some(u64::MAX), u64::MAX, false),
+            (Some(1), u64::MAX, true),
+        ] {
+            let held = counted(limits(most), bytes);
+            assert_eq!(held.max_tokens, most.filter(|_| counts), "{most:?} {bytes}");
+            assert_eq!(held.max_bytes, 10);
+        }
+    }
 }

@@ -17,6 +17,12 @@ pub const FOLDER: &str = ".githooks";
 /// The hook of a work tree, byte for byte.
 pub const PRE_PUSH: &str = include_str!("../../../.githooks/pre-push");
 
+/// What `init` and `install-hooks` wrote before: as strict, and taken where it is installed.
+const OLDER_PRE_PUSH: &str = include_str!("hooks/pre-push-loop");
+
+/// The texts that are ours in a work tree.
+const OURS: [&str; 2] = [PRE_PUSH, OLDER_PRE_PUSH];
+
 /// The hook of a server, byte for byte.
 pub const PRE_RECEIVE: &str = include_str!("hooks/pre-receive");
 
@@ -34,7 +40,7 @@ pub fn problems(checkout: &Checkout<'_>) -> Result<Vec<String>, Failure> {
             effective.display()
         ));
     }
-    problems.extend(file_problem(checkout.host, &wanted.join("pre-push"), PRE_PUSH));
+    problems.extend(file_problem(checkout.host, &wanted.join("pre-push"), &OURS));
     if let Some(head) = checkout.commit("HEAD")? {
         let name = format!("{FOLDER}/pre-push");
         let listed = checkout.git.said(["ls-tree", "--full-tree", &head, "--", &name])?;
@@ -42,7 +48,7 @@ pub fn problems(checkout: &Checkout<'_>) -> Result<Vec<String>, Failure> {
             problems.push(format!("{name} is in no commit: other clones have no hook"));
         } else if !listed.starts_with(b"100755 ") {
             problems.push(format!("{name} is not executable in HEAD: git would pass over it"));
-        } else if checkout.file_at(&head, &name)?.as_deref() != Some(PRE_PUSH.as_bytes()) {
+        } else if !checkout.file_at(&head, &name)?.is_some_and(|it| is_one_of(&it, &OURS)) {
             problems.push(format!("{name} of HEAD is not the text of this review-gate"));
         }
     }
@@ -50,7 +56,7 @@ pub fn problems(checkout: &Checkout<'_>) -> Result<Vec<String>, Failure> {
 }
 
 /// What is wrong with a hook file, if anything is.
-fn file_problem(host: &Host, path: &Path, wanted: &str) -> Option<String> {
+fn file_problem(host: &Host, path: &Path, ours: &[&str]) -> Option<String> {
     let shown = path.display();
     let entry = match host.look(path) {
         Ok(Some(entry)) => entry,
@@ -61,13 +67,17 @@ fn file_problem(host: &Host, path: &Path, wanted: &str) -> Option<String> {
         return Some(format!("{shown} is no regular file"));
     }
     match host.read(path, 1 << 20) {
-        Ok(bytes) if bytes != wanted.as_bytes() => {
+        Ok(bytes) if !is_one_of(&bytes, ours) => {
             return Some(format!("{shown} is not the text of this review-gate"));
         }
         Err(err) => return Some(format!("{shown}: {err}")),
         Ok(_) => {}
     }
     (entry.mode & 0o100 == 0).then(|| format!("{shown} is not executable: git passes over it"))
+}
+
+fn is_one_of(bytes: &[u8], texts: &[&str]) -> bool {
+    texts.iter().any(|text| text.as_bytes() == bytes)
 }
 
 fn resolved(host: &Host, path: &Path) -> PathBuf {
@@ -104,11 +114,11 @@ pub fn install(host: &Host, folder: &Path) -> Result<Outcome, Failure> {
                 "git add {FOLDER}/pre-push and commit it, so that other clones have it"
             ));
         }
-        Some(_) => match file_problem(host, &hook, PRE_PUSH) {
+        Some(_) => match file_problem(host, &hook, &OURS) {
             None => {}
             Some(problem) if problem.contains("not executable") => {
                 put(host, &hook, PRE_PUSH)?;
-                outcome = outcome.did(format!("made {FOLDER}/pre-push executable"));
+                outcome = outcome.did(format!("wrote {FOLDER}/pre-push, executable"));
             }
             Some(problem) => {
                 return Ok(outcome.but(problem).then(format!(
@@ -186,7 +196,12 @@ fn fired(done: &ops_core::host::Finished, probe: &str, call: &str, outcome: Outc
     } else if done.success() {
         outcome.but(format!("{call} went through: the hook does not run"))
     } else {
-        outcome.but(format!("{call} failed, but not by the hook's answer: {}", why(done)))
+        let outcome =
+            outcome.but(format!("{call} failed, but not by the hook's answer: {}", why(done)));
+        if !told.contains("review-gate: not found") {
+            return outcome;
+        }
+        outcome.then("put review-gate where the hook looks: /opt/ai-ops-runner/bin, PATH, target/release (cargo build --release -p review-gate)")
     }
 }
 
@@ -234,7 +249,7 @@ pub fn install_on_server(host: &Host, bare: &Path) -> Result<Outcome, Failure> {
     let hook = folder.join("pre-receive");
     let there =
         host.look(&hook).or_fail(Exit::Unavailable, format!("look at {}", hook.display()))?;
-    let outcome = match there.and_then(|_| file_problem(host, &hook, PRE_RECEIVE)) {
+    let outcome = match there.and_then(|_| file_problem(host, &hook, &[PRE_RECEIVE])) {
         Some(problem) if !problem.contains("not executable") => {
             return Ok(outcome.but(problem).then(format!(
                 "git runs one pre-receive only: move {} away, and call this again",

@@ -125,7 +125,7 @@ impl<'a> Scene<'a> {
     pub(crate) fn guard(&self, pusher: &Checkout<'_>) {
         let program = scenarios::command("review-gate");
         let (name, call) = match self.side {
-            Side::Client => ("pre-push", "check \"$@\""),
+            Side::Client => ("pre-push", "check -- \"$@\""),
             Side::Server => ("pre-receive", "pre-receive"),
         };
         // The gate's own streams and code, kept for the test and passed on to git.

@@ -97,10 +97,6 @@ pub(crate) fn bundle(
     policy: &Policy,
     found: &mut Vec<RuleFinding>,
 ) -> Result<Bundle, Failure> {
-    let exclusions = policy.exclude.iter();
-    let exclusions = exclusions
-        .map(|it| Exclusion { glob: it.glob.clone(), reason: it.reason.clone() })
-        .collect::<Vec<_>>();
     let rules = Rules::new(&review_rules::Policy {
         gate_paths: policy.gate_paths.clone(),
         binaries_are_noted: policy.binaries == Binaries::Note,
@@ -114,7 +110,21 @@ pub(crate) fn bundle(
             found.extend(part_of_a_key(section));
         }
     };
-    review_bundle::build(repository, range, &Exclusions::new(exclusions)?, LARGEST_BLOB, &mut look)
+    review_bundle::build(repository, range, &exclusions(policy)?, LARGEST_BLOB, &mut look)
+}
+
+/// Renders a range under a policy, byte for byte as [`bundle`] does, and asks no rule.
+pub(crate) fn unjudged(
+    repository: &Repository,
+    range: &Range,
+    policy: &Policy,
+) -> Result<Bundle, Failure> {
+    review_bundle::build(repository, range, &exclusions(policy)?, LARGEST_BLOB, &mut |_| ())
+}
+
+fn exclusions(policy: &Policy) -> Result<Exclusions, Failure> {
+    let all = policy.exclude.iter();
+    Exclusions::new(all.map(|it| Exclusion { glob: it.glob.clone(), reason: it.reason.clone() }))
 }
 
 /// Whether the baseline is what `finish` leaves: the range's own start. That is so in every range

@@ -1,5 +1,7 @@
 //! The other calls: help, bundle, packets, show, verify.
 
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
 use serde_json::Value;
@@ -18,13 +20,24 @@ fn help_and_version_are_there_and_a_wrong_call_is_a_2() {
         ("run --reviewer nobody", 2, "nobody"),
         ("waive --finding x", 2, "--reason"),
         ("bundle --max-bytes 0", 2, "--max-bytes"),
+        ("check --help", 0, "review-gate check [OPTIONS] [REMOTE]"),
+        ("check -h", 0, "pre-push"),
+        ("check --bogus", 2, "--bogus"),
+        ("check -x", 2, "-x"),
+        ("check --version", 2, "--version"),
+        ("check origin --bogus", 2, "--bogus"),
+        // Nothing moves: a yes.
+        ("check", 0, ""),
+        ("check origin file:///srv/thing.git", 0, ""),
+        ("check -- --bogus -x", 0, ""),
+        ("pre-receive --bogus", 2, "--bogus"),
     ] {
         desk.run(line).is(code, &[word]);
     }
 }
 
 #[test]
-fn a_bundle_is_the_same_bytes_whatever_the_users_settings_say_and_over_the_cap_is_a_6() {
+fn a_bundle_is_the_same_bytes_whatever_the_users_settings_say() {
     let desk = Desk::new();
     desk.change("src/a.rs", "fn a() {}\n");
     let plain = desk.run("bundle");
@@ -38,22 +51,87 @@ fn a_bundle_is_the_same_bytes_whatever_the_users_settings_say_and_over_the_cap_i
     let hostile =
         desk.run_with("bundle", &[("GIT_DIFF_OPTS", "-u0"), ("GIT_EXTERNAL_DIFF", "false")]);
     assert_eq!(hostile.out, plain.out);
-    desk.run("bundle --max-bytes 100").is(6, &["over the cap", "review-gate packets"]);
-    let out = desk.root().join("b.txt");
-    desk.run(&format!("bundle --out {}", out.display())).is(0, &["wrote"]);
-    assert_eq!(std::fs::read_to_string(&out).unwrap(), plain.out);
+    let there = desk.root();
+    for folder in [there.clone(), there.join("made/as/needed")] {
+        let said = desk.run(&format!("bundle --out {}", folder.display()));
+        let text = folder.join("bundle.txt");
+        said.is(0, &["wrote", text.to_str().unwrap()]);
+        assert_eq!(fs::read_to_string(&text).unwrap(), plain.out);
+        assert_eq!(text.metadata().unwrap().permissions().mode() & 0o7777, 0o600);
+    }
+    let file = there.join("made/as/needed/bundle.txt");
+    desk.run(&format!("bundle --out {}", file.display())).is(69, &["--out names a folder"]);
+    assert_eq!(fs::read_to_string(&file).unwrap(), plain.out);
     let document: Value = serde_json::from_str(&desk.run("--json bundle").out).unwrap();
     assert_eq!(document["schema"], "aiops.review.bundle/1");
     assert_eq!(document["sha256"], verdict::sha256(plain.out.as_bytes()));
+    let (_, verdict) = desk.verdict("run");
+    assert_eq!(verdict["bundle_sha256"], document["sha256"], "what is reviewed is what is shown");
 }
 
-#[test]
-fn packets_are_written_with_all_that_is_needed_to_use_them() {
+/// A change of three files, of which each fills a packet of 5,000 bytes.
+fn three() -> Desk {
     let desk = Desk::new();
     for name in ["a", "b", "c"] {
         desk.put(&format!("src/{name}.rs"), "fn x() { work(); }\n".repeat(150));
     }
     desk.commit("three");
+    desk
+}
+
+#[test]
+fn over_the_cap_is_a_6_and_the_packets_are_there() {
+    let desk = three();
+    let own = desk.root().join("state/artifacts/review/review_packets");
+    for (caps, packets, why) in [
+        ("--max-bytes 5000", 3, "bytes are more than"),
+        ("--max-bytes 500", 3, "bytes are more than"),
+        ("--max-bytes 50000 --max-tokens 100", 2, "tokens are more than"),
+    ] {
+        for (wanted, below) in [
+            (String::new(), own.clone()),
+            ("--out ../out".to_owned(), desk.path("../out/review_packets")),
+            ("--out ../deep/out".to_owned(), desk.path("../deep/out/review_packets")),
+        ] {
+            let call = format!("bundle {caps} {wanted}");
+            let said = desk.run(&call);
+            said.is(6, &["over the cap", &format!("wrote {packets} packets"), "/review_packets/"]);
+            assert!(said.err.contains(why), "{said:?}");
+            let said = desk.run(&format!("--json {call}"));
+            assert_eq!(said.code, 6, "{said:?}");
+            let document: Value = serde_json::from_str(&said.out).unwrap();
+            let folder = desk.path("").join(document["written"].as_str().unwrap());
+            assert_eq!(
+                folder.parent().unwrap().canonicalize().unwrap(),
+                below.canonicalize().unwrap()
+            );
+            assert_eq!(document["over_cap"], true);
+            assert_eq!(document["packets"].as_array().unwrap().len(), packets, "{call}");
+            for name in document["packets"].as_array().unwrap() {
+                assert!(folder.join(name.as_str().unwrap()).exists(), "{name}");
+            }
+            assert!(folder.join("HOW_TO_PASTE.txt").exists());
+        }
+    }
+}
+
+#[test]
+fn over_the_cap_no_earlier_text_is_left_to_be_taken_for_this_one() {
+    let desk = three();
+    let text = desk.path("../out/bundle.txt");
+    desk.run("bundle --out ../out").is(0, &["wrote"]);
+    assert!(text.exists());
+    desk.run("packets --max-bytes 5000 --out ../out").is(0, &["packets"]);
+    assert!(text.exists(), "packets are not instead of a text");
+    desk.run("bundle --max-bytes 5000 --out ../out").is(6, &["over the cap"]);
+    assert!(!text.exists());
+}
+
+#[test]
+fn packets_are_written_with_all_that_is_needed_to_use_them() {
+    let desk = three();
+    desk.run("packets --max-bytes 500 --out ../none").is(2, &["4096 bytes"]);
+    assert!(!desk.path("../none").exists());
     let out = desk.root().join("out");
     let said = desk.run(&format!("--json packets --max-bytes 5000 --out {}", out.display()));
     assert_eq!(said.code, 0, "{said:?}");
