@@ -114,13 +114,16 @@ impl Leading<'_> {
         let host = &self.context.host;
         let mirrors = Mirrors::new(host, &self.home);
         for anew in [false, true] {
-            let pinned = mirrors.pin(&plan.repository, plan.sha.as_ref(), &self.id, anew)?;
-            let pinned = match pinned {
+            let (sha, others) = (plan.sha.as_ref(), &plan.commits);
+            let pinned = match mirrors.pin(&plan.repository, sha, others, &self.id, anew)? {
                 Ok(pinned) => pinned,
-                Err(no) => {
-                    let field = "sha".to_owned();
-                    let (reason, message) = (no.reason, no.message);
-                    self.reject(vec![Rejection { field, reason, message }]);
+                Err(nos) => {
+                    let against = nos.into_iter().map(|it| Rejection {
+                        field: it.field,
+                        reason: it.reason,
+                        message: it.message,
+                    });
+                    self.reject(against.collect());
                     return Ok(None);
                 }
             };

@@ -48,7 +48,7 @@ impl Mirrors<'_> {
             let half = mirror.with_extension("new");
             unavailable(scratch::remove(self.host, &half), "remove", &half)?;
             let in_use = pins::let_go(self.host, &mirror, &mirror);
-            let age = self.host.look(&mirror.join("refs/orb/jobs")).ok().flatten();
+            let age = self.host.look(&mirror.join(pins::FOLDER)).ok().flatten();
             let age = now - age.map_or(entry.modified_ns, |it| it.modified_ns);
             let is_old = age > i128::try_from(unused.as_nanos()).unwrap_or(i128::MAX);
             let removed = !in_use && (is_old || !listed.contains(&name));

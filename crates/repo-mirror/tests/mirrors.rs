@@ -83,10 +83,21 @@ impl Scene {
         Sha::read(&self.git(&["rev-parse", "HEAD"])).unwrap()
     }
 
-    fn pin(&self, sha: &Sha, anew: bool) -> Result<Result<Pinned, No>, Failure> {
+    fn pin(&self, sha: &Sha, anew: bool) -> Result<Result<Pinned, Vec<No>>, Failure> {
+        self.pin_with(sha, &[], anew)
+    }
+
+    fn pin_with(
+        &self,
+        sha: &Sha,
+        others: &[(&str, &Sha)],
+        anew: bool,
+    ) -> Result<Result<Pinned, Vec<No>>, Failure> {
+        let others =
+            others.iter().map(|(field, sha)| ((*field).to_owned(), (*sha).clone())).collect();
         let home = self.dir.path().join("home");
         let mirrors = Mirrors::new(&self.host, &home).within(self.bounds);
-        mirrors.pin(&self.repository, Some(sha), &id(), anew)
+        mirrors.pin(&self.repository, Some(sha), &others, &id(), anew)
     }
 
     fn tree(&self, pinned: &Pinned) -> Worktree {
@@ -149,6 +160,52 @@ fn a_mirror_that_is_replaced_stays_for_the_jobs_that_use_it() {
     // And a pin that was moved.
     fs::remove_file(scene.mirrors().join("t.git").join(&second.reference)).unwrap();
     assert!(tree.compare(&scene.host, &second).iter().any(|it| it.path.contains("refs/orb")));
+}
+
+#[test]
+fn other_commits_are_fetched_once_held_to_the_references_and_pinned() {
+    let scene = Scene::new();
+    let first = scene.commit(b"one");
+    let away = scene.commit(b"withdrawn");
+    drop(scene.pin(&away, false).unwrap().unwrap());
+    scene.git(&["reset", "-q", "--hard", first.as_str()]);
+    let second = scene.commit(b"two");
+    scene.git(&["update-ref", "refs/pull/1/head", "HEAD"]);
+    scene.git(&["reset", "-q", "--hard", first.as_str()]);
+    let never = Sha::read(&"1".repeat(40)).unwrap();
+    let pins = scene.mirrors().join("t.git/refs/orb/jobs");
+    // As one that is here was reachable when it was last asked for, it still is.
+    drop(scene.pin_with(&first, &[("a", &away)], false).unwrap().unwrap());
+    let others = [("a", &away), ("b", &never), ("c", &first), ("d", &second)];
+    let nos = scene.pin_with(&first, &others, false).unwrap().unwrap_err();
+    let fields: Vec<&str> = nos.iter().map(|it| it.field.as_str()).collect();
+    assert_eq!(fields, ["a", "b", "d"]);
+    assert!(nos[0].message.contains("forced push") && nos[1].message.contains("never pushed"));
+    assert!(scene.names(&pins).is_empty());
+    // On the remote, and not here yet.
+    scene.git(&["reset", "-q", "--hard", second.as_str()]);
+    let asked = scene.pin_with(&first, &[("a", &second), ("b", &second)], false).unwrap().unwrap();
+    assert!(asked.fetched);
+    let tree = scene.tree(&asked);
+    assert_eq!(scene.names(&pins).len(), 2, "one for each commit");
+    let home = scene.dir.path().join("home");
+    Mirrors::new(&scene.host, &home).gc(&["t"], Duration::ZERO).unwrap();
+    let again = scene.pin_with(&second, &[("a", &first)], false).unwrap().unwrap();
+    assert_eq!((again.fetched, scene.names(&pins).len()), (false, 4));
+    drop(again);
+    assert_eq!(tree.compare(&scene.host, &asked), []);
+    fs::write(pins.join(format!("{}.1", asked.reference.rsplit('/').next().unwrap())), "x")
+        .unwrap();
+    assert!(tree.compare(&scene.host, &asked)[0].path.ends_with(".1"));
+    drop((tree, asked));
+    assert!(scene.names(&pins).is_empty());
+    // Pins of a killed job go, all of them.
+    let job = id();
+    for name in [job.to_string(), format!("{job}.1"), format!("{job}.2")] {
+        fs::write(pins.join(name), format!("{first}\n")).unwrap();
+    }
+    drop(scene.pin(&second, false).unwrap().unwrap());
+    assert!(scene.names(&pins).is_empty());
 }
 
 #[test]

@@ -233,12 +233,43 @@ fn a_review_bundle_becomes_packets_where_it_is_too_large() {
         assert!(ran.output(&format!("{folder}/packet_001.txt")).contains("+bbbb"));
         let archive = it.review_packets_archive.clone().unwrap();
         assert!(it.outputs.iter().any(|it| it.path == archive));
-        let ran = run(
-            &world,
-            "orb_review_bundle",
-            &["--param", &format!("since_sha={}", "1".repeat(40))],
-        );
-        assert_eq!((ran.code, ran.json["status"].as_str()), (1, Some("failure")));
+    });
+}
+
+#[test]
+fn commits_in_parameters_are_held_to_the_allowed_references_as_the_jobs_own() {
+    as_each_user(|world| {
+        let first = world.git(&["rev-parse", "HEAD"]);
+        world.put("a.txt", "withdrawn\n");
+        let away = world.commit("withdrawn");
+        assert_eq!(run(&world, "orb_doctor", &["--sha", &away]).word(), "success");
+        world.git(&["reset", "-q", "--hard", &first]);
+        world.put("a.txt", "good\n");
+        let good = world.commit("good");
+        assert_eq!(run(&world, "orb_doctor", &["--sha", &good]).word(), "success");
+        let bundle = |since: &str, to: &str| {
+            let (since, to) = (format!("since_sha={since}"), format!("to_sha={to}"));
+            let params = ["--sha", &first, "--param", &since, "--param", &to];
+            run(&world, "orb_review_bundle", &params)
+        };
+        let refused = |ran: &Ran| -> Vec<String> {
+            assert_eq!((ran.code, ran.word().as_str()), (1, "rejected COMMIT_NOT_ALLOWED"));
+            assert_eq!(ran.said(), "", "nothing was started");
+            ran.artifact().rejections.iter().map(|it| it.field.clone()).collect()
+        };
+        let never = "1".repeat(40);
+        let ran = bundle(&first, &away);
+        assert_eq!(refused(&ran), ["params.to_sha"]);
+        let message = &ran.artifact().rejections[0].message;
+        assert!(message.contains("forced push"), "{message}");
+        assert_eq!(refused(&bundle(&away, &good)), ["params.since_sha"]);
+        assert_eq!(refused(&bundle(&never, &away)), ["params.since_sha", "params.to_sha"]);
+        // One that is on the remote, and not here yet, is fetched.
+        world.put("a.txt", "better\n");
+        let better = world.commit("better");
+        let ran = bundle(&first, &better);
+        assert_eq!(ran.word(), "success", "{}", ran.said());
+        assert!(ran.output("REVIEW_BUNDLE.txt").contains("+better"));
     });
 }
 
