@@ -10,6 +10,7 @@ use jobs::{
 use ops_core::cli::Context;
 use ops_core::config;
 use ops_core::failure::{Exit, Failure, OrFail};
+use ops_core::host::Kind as EntryKind;
 use ops_core::report::Report;
 use ops_core::time::{self, Timestamp};
 use repo_mirror::{Mirrors, Pinned, Scratch, Worktree};
@@ -237,15 +238,21 @@ impl Leading<'_> {
             artifact.warnings.push(dropped.to_owned());
             let doing = || "remove what the job left";
             host.remove_deep_tree(work).or_fail(Exit::Unavailable, doing())?;
-            return self.read_results(plan, kept, job);
+            return self.read_results(plan, kept, job, outcome.ended);
         }
         let taken = outputs::take(host, work, &self.folder, kept);
         artifact.warnings.extend(taken.or_fail(Exit::Unavailable, "take the job's outputs")?);
-        self.read_results(plan, kept, job)
+        self.read_results(plan, kept, job, outcome.ended)
     }
 
     /// What is known of this kind of job's results.
-    fn read_results(&mut self, plan: &Plan, kept: Option<&str>, job: &Job) -> Result<(), Failure> {
+    fn read_results(
+        &mut self,
+        plan: &Plan,
+        kept: Option<&str>,
+        job: &Job,
+        ended: Ended,
+    ) -> Result<(), Failure> {
         let host = &self.context.host;
         let cap = job.limits.output_bytes;
         let mut said = vec![];
@@ -258,31 +265,42 @@ impl Leading<'_> {
             done.or_fail(Exit::Unavailable, format!("write {name}"))?;
         }
         match plan.job.kind {
-            Kind::Command => {}
             Kind::Doctor => self.artifact.doctor = decide::count(&String::from_utf8_lossy(&said)),
-            Kind::ReviewBundle => self.find_packets()?,
+            // Of a job that was ended on its way they are half-written, and no answer of it.
+            Kind::ReviewBundle if ended == Ended::Code(0) => self.find_packets(),
+            Kind::Command | Kind::ReviewBundle => {}
         }
         Ok(())
     }
 
-    /// The packets that took a bundle's place.
-    fn find_packets(&mut self) -> Result<(), Failure> {
+    /// The packets that took a bundle's place. A job that says it made some and did not has failed.
+    fn find_packets(&mut self) {
         let host = &self.context.host;
-        let doing = || "read the packets that the job made";
         let top = "review_packets";
-        let Ok(names) = host.names(&self.folder.join(top)) else { return Ok(()) };
-        let Some(name) = names.into_iter().max() else { return Ok(()) };
+        let Ok(names) = host.names(&self.folder.join(top)) else { return };
+        let Some(name) = names.into_iter().max() else { return };
         let folder = format!("{top}/{}", name.to_string_lossy());
+        let archive = format!("{folder}/ORB_REVIEW_PACKETS.tar.gz");
         let meta = host.read_plain(&self.folder.join(&folder).join("size_cap_meta.json"), LARGEST);
-        let meta = meta.or_fail(Exit::Unavailable, doing())?.1;
+        let meta = meta.ok().and_then(|(_, bytes)| serde_json::from_slice(&bytes).ok());
+        let has_archive = host
+            .look(&self.folder.join(&archive))
+            .is_ok_and(|it| it.is_some_and(|it| it.kind == EntryKind::File));
         let artifact = &mut self.artifact;
-        artifact.size_cap_fallback =
-            Some(serde_json::from_slice(&meta).or_fail(Exit::Unavailable, doing())?);
-        artifact.size_cap_exceeded = true;
-        artifact.warnings.push("SIZE_CAP_EXCEEDED".to_owned());
-        artifact.review_packets_archive = Some(format!("{folder}/ORB_REVIEW_PACKETS.tar.gz"));
-        artifact.review_packets_dir = Some(folder);
-        Ok(())
+        match meta {
+            Some(meta) if has_archive => {
+                artifact.size_cap_fallback = Some(meta);
+                artifact.size_cap_exceeded = true;
+                artifact.warnings.push("SIZE_CAP_EXCEEDED".to_owned());
+                artifact.review_packets_archive = Some(archive);
+                artifact.review_packets_dir = Some(folder);
+            }
+            _ if artifact.status == Status::Success => {
+                artifact.status = Status::Failure;
+                artifact.error = Some("PACKETS_INCOMPLETE".to_owned());
+            }
+            _ => {}
+        }
     }
 
     fn sandboxed(&mut self, held: Vec<jobs::Held>, started: bool) {

@@ -237,6 +237,45 @@ fn a_review_bundle_becomes_packets_where_it_is_too_large() {
 }
 
 #[test]
+fn packets_that_were_not_made_whole_do_not_hide_how_the_job_ended() {
+    as_each_user(|world| {
+        let half = "to=$ARTIFACT_DIR/review_packets/20260101T000000Z
+            mkdir -p $to; echo one > $to/packet_001.txt";
+        let meta = "echo '{}' > $to/size_cap_meta.json";
+        let archive = "echo x > $to/ORB_REVIEW_PACKETS.tar.gz";
+        for (rest, word) in [
+            ("exit 3", "failure EXIT_CODE"),
+            ("sleep 60", "timeout DEADLINE"),
+            (
+                "for i in 1 2 3 4 5 6; do perl -e '$x = q(x) x (60 << 20); sleep 60' & done; wait",
+                "failure MEMORY_LIMIT",
+            ),
+            (
+                "for i in 1 2 3; do head -c 2000000 /dev/zero > $to/$i; done; sleep 60",
+                "failure ARTIFACT_LIMIT",
+            ),
+            ("exit 0", "failure PACKETS_INCOMPLETE"),
+            (meta, "failure PACKETS_INCOMPLETE"),
+            (archive, "failure PACKETS_INCOMPLETE"),
+            (
+                &format!("{archive}; echo '{{' > $to/size_cap_meta.json"),
+                "failure PACKETS_INCOMPLETE",
+            ),
+            (&format!("{archive}; {meta}; exit 1"), "failure EXIT_CODE"),
+            (&format!("{archive}; {meta}"), "success"),
+        ] {
+            world.put("job.sh", &format!("#!/bin/sh\n{half}\n{rest}\n"));
+            world.commit("job");
+            let ran = run(&world, "bundle", &[]);
+            let is_whole = word == "success";
+            assert_eq!((ran.code, ran.word().as_str()), (i32::from(!is_whole), word), "{rest}");
+            assert_eq!(ran.artifact().size_cap_exceeded, is_whole, "{rest}");
+            assert_eq!(ran.artifact().review_packets_dir.is_some(), is_whole, "{rest}");
+        }
+    });
+}
+
+#[test]
 fn commits_in_parameters_are_held_to_the_allowed_references_as_the_jobs_own() {
     as_each_user(|world| {
         let first = world.git(&["rev-parse", "HEAD"]);
