@@ -16,7 +16,7 @@ use crate::{run, task};
 pub(crate) fn run(call: &Call, context: &Context) -> Result<Box<dyn Report>, Failure> {
     match call {
         Call::Run { asked, artifact_dir } => {
-            run::run(context, &asked.request(), artifact_dir.as_deref())
+            run::run(context, &asked.request()?, artifact_dir.as_deref())
         }
         Call::List => list(context),
         Call::Explain { asked } => explain(context, asked),
@@ -47,7 +47,7 @@ fn list(context: &Context) -> Result<Box<dyn Report>, Failure> {
 fn explain(context: &Context, asked: &Asked) -> Result<Box<dyn Report>, Failure> {
     let types: JobTypes = config::load(&context.host, &context.configs)?;
     let repositories: Repositories = config::load(&context.host, &context.configs)?;
-    let judged = jobs::judge(&asked.request(), &repositories, &types);
+    let judged = jobs::judge(&asked.request()?, &repositories, &types);
     let plan = judged.as_ref().ok();
     let bubblewrap = context.host.find_program("bwrap");
     Ok(Box::new(Explained {

@@ -108,6 +108,22 @@ fn what_is_not_listed_is_rejected_with_every_reason() {
 }
 
 #[test]
+fn a_parameter_that_is_given_twice_is_refused() {
+    let world = World::new(false);
+    for call in ["run", "explain"] {
+        let mut args = vec![call, "--job", "hostile", "--repo", "target", "--param", "word=a"];
+        for again in ["word=b", "word=a"] {
+            args.truncate(7);
+            args.extend(["--param", again]);
+            let ran = world.orb(&args);
+            assert_eq!((ran.code, ran.artifact.is_none()), (65, true), "{ran:?}");
+            assert!(ran.err.contains("word is given twice"), "{}", ran.err);
+        }
+    }
+    assert!(!world.path("home/artifacts/jobs").exists(), "no job was begun");
+}
+
+#[test]
 fn only_commits_that_an_allowed_reference_reaches_are_looked_at() {
     let world = World::new(false);
     let first = world.git(&["rev-parse", "HEAD"]);
