@@ -59,6 +59,10 @@ pub enum Call {
         /// Remove mirrors that no job used for so many days
         #[arg(long, value_name = "DAYS", default_value_t = 30)]
         unused_days: u16,
+        /// Then remove mirrors, those first that were not used for longest, until all together
+        /// take at most so many MiB; what jobs use stays
+        #[arg(long, value_name = "N", default_value_t = 32_768)]
+        max_mib: u32,
     },
     /// The helper inside the sandbox; for orb-wrap itself
     #[command(hide = true)]

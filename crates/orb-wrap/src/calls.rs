@@ -7,7 +7,7 @@ use ops_core::cli::Context;
 use ops_core::config;
 use ops_core::failure::Failure;
 use ops_core::report::Report;
-use repo_mirror::{Mirrors, Scratch};
+use repo_mirror::{Mirrors, Scratch, Swept};
 
 use crate::args::{Asked, Call, Task};
 use crate::documents::{Collected, Explained, List, Listed};
@@ -20,7 +20,7 @@ pub(crate) fn run(call: &Call, context: &Context) -> Result<Box<dyn Report>, Fai
         }
         Call::List => list(context),
         Call::Explain { asked } => explain(context, asked),
-        Call::Gc { unused_days } => gc(context, *unused_days),
+        Call::Gc { unused_days, max_mib } => gc(context, *unused_days, *max_mib),
         Call::Inside => Err(sandbox::inside(&context.host)),
         Call::Task { task: Task::ReviewBundle { max_bytes } } => {
             task::review_bundle::run(context, *max_bytes)
@@ -65,18 +65,25 @@ fn explain(context: &Context, asked: &Asked) -> Result<Box<dyn Report>, Failure>
     }))
 }
 
-fn gc(context: &Context, unused_days: u16) -> Result<Box<dyn Report>, Failure> {
+fn gc(context: &Context, unused_days: u16, max_mib: u32) -> Result<Box<dyn Report>, Failure> {
     let repositories: Repositories = config::load(&context.host, &context.configs)?;
     let (host, home) = (&context.host, context.home.as_path());
     let swept = Scratch::sweep(host, home);
     let listed: Vec<&str> = repositories.repos.iter().map(|it| it.name.as_str()).collect();
     let unused = Duration::from_hours(24 * u64::from(unused_days));
-    let mirrors = Mirrors::new(host, home).gc(&listed, unused)?;
+    let most = u64::from(max_mib) << 20;
+    let mirrors = Mirrors::new(host, home).gc(&listed, unused, most)?;
     let (removed, kept): (Vec<_>, Vec<_>) = mirrors.into_iter().partition(|it| it.removed);
+    let kept_bytes = kept.iter().map(|it| it.bytes).sum();
+    let unpacked = |it: &Swept| Some((it.name.clone(), it.unpacked.clone()?));
     Ok(Box::new(Collected {
         schema: "aiops.job-gc/1".to_owned(),
         worktrees_removed: swept.iter().map(ToString::to_string).collect(),
-        mirrors_removed: removed.into_iter().map(|it| it.name).collect(),
+        mirrors_removed: removed.iter().map(|it| it.name.clone()).collect(),
+        freed: removed.into_iter().map(|it| (it.name, it.bytes)).collect(),
+        mirrors_unpacked: kept.iter().filter_map(unpacked).collect(),
+        kept_bytes,
+        over_bytes: u64::saturating_sub(kept_bytes, most),
         mirrors_kept: kept.into_iter().map(|it| (it.name, it.bytes)).collect(),
     }))
 }

@@ -183,20 +183,39 @@ pub struct Collected {
     pub worktrees_removed: Vec<String>,
     /// Mirrors that were removed.
     pub mirrors_removed: Vec<String>,
+    /// The same with the bytes that each took.
+    pub freed: BTreeMap<String, u64>,
     /// Mirrors that stay, and their bytes.
     pub mirrors_kept: BTreeMap<String, u64>,
+    /// Mirrors that could not be packed, and why.
+    pub mirrors_unpacked: BTreeMap<String, String>,
+    /// Bytes of all mirrors that stay.
+    pub kept_bytes: u64,
+    /// By how many bytes they are above what was asked for: jobs use them.
+    pub over_bytes: u64,
 }
 
 impl Report for Collected {
     fn exit(&self) -> Exit {
-        Exit::Ok
+        if self.mirrors_unpacked.is_empty() { Exit::Ok } else { Exit::Unavailable }
     }
 
     fn write_human(&self, out: &mut dyn Write) -> io::Result<()> {
         let (trees, mirrors) = (self.worktrees_removed.len(), self.mirrors_removed.len());
         writeln!(out, "removed {trees} trees of killed jobs and {mirrors} mirrors")?;
+        for (name, bytes) in &self.freed {
+            writeln!(out, "  removed {name}: {bytes} bytes")?;
+        }
         for (name, bytes) in &self.mirrors_kept {
             writeln!(out, "  kept {name}: {bytes} bytes")?;
+        }
+        for (name, why) in &self.mirrors_unpacked {
+            writeln!(out, "  could not pack {name}: {why}")?;
+        }
+        let freed: u64 = self.freed.values().sum();
+        writeln!(out, "freed {freed} bytes; {} bytes of mirrors stay", self.kept_bytes)?;
+        if self.over_bytes > 0 {
+            writeln!(out, "  {} bytes too many: jobs use them", self.over_bytes)?;
         }
         Ok(())
     }

@@ -436,9 +436,30 @@ fn gc_packs_what_is_listed_and_removes_what_is_not() {
     // What gc changed is ours: the mirror is not made anew for it.
     let ran = run(&world, "orb_doctor", &["--sha", &sha]);
     assert_eq!((ran.word().as_str(), ran.artifact().warnings.len()), ("success", 0), "{ran:?}");
+    let kept = &world.orb(&["gc"]).json;
+    assert_eq!(
+        (&kept["kept_bytes"], &kept["over_bytes"]),
+        (&kept["mirrors_kept"]["target"], &json!(0))
+    );
     fs::write(world.path("configs/repo_allowlist.yaml"), "repos: []\n").unwrap();
     assert_eq!(world.orb(&["gc"]).json["mirrors_removed"], json!(["target"]));
     assert!(!world.path("home/mirrors/target.git").exists());
+}
+
+#[test]
+fn gc_removes_mirrors_that_take_too_much_and_says_what_that_freed() {
+    let world = World::new(false);
+    let sha = world.git(&["rev-parse", "HEAD"]);
+    assert_eq!(run(&world, "orb_doctor", &["--sha", &sha]).word(), "success");
+    let gc = world.orb(&["gc", "--max-mib", "1"]);
+    assert_eq!((gc.code, &gc.json["mirrors_removed"]), (0, &json!([])), "{gc:?}");
+    let gc = world.orb(&["gc", "--max-mib", "0"]);
+    valid("job.gc.schema.json", &gc.json);
+    assert_eq!((gc.code, &gc.json["mirrors_removed"]), (0, &json!(["target"])), "{gc:?}");
+    assert!(gc.json["freed"]["target"].as_u64().unwrap() > 0);
+    assert_eq!((&gc.json["kept_bytes"], &gc.json["over_bytes"]), (&json!(0), &json!(0)));
+    assert!(!world.path("home/mirrors/target.git").exists());
+    assert_eq!(run(&world, "orb_doctor", &["--sha", &sha]).word(), "success", "fetched again");
 }
 
 #[test]
