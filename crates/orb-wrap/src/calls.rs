@@ -72,7 +72,9 @@ fn gc(context: &Context, unused_days: u16, max_mib: u32) -> Result<Box<dyn Repor
     let listed: Vec<&str> = repositories.repos.iter().map(|it| it.name.as_str()).collect();
     let unused = Duration::from_hours(24 * u64::from(unused_days));
     let most = u64::from(max_mib) << 20;
+    let working = context.working("packing mirrors");
     let mirrors = Mirrors::new(host, home).gc(&listed, unused, most)?;
+    drop(working);
     let (removed, kept): (Vec<_>, Vec<_>) = mirrors.into_iter().partition(|it| it.removed);
     let kept_bytes = kept.iter().map(|it| it.bytes).sum();
     let unpacked = |it: &Swept| Some((it.name.clone(), it.unpacked.clone()?));

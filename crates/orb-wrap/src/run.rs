@@ -116,7 +116,10 @@ impl Leading<'_> {
         let mirrors = Mirrors::new(host, &self.home);
         for anew in [false, true] {
             let (sha, others) = (plan.sha.as_ref(), &plan.commits);
-            let pinned = match mirrors.pin(&plan.repository, sha, others, &self.id, anew)? {
+            let working = self.context.working("looking for the commit in the mirror, or fetching");
+            let pinned = mirrors.pin(&plan.repository, sha, others, &self.id, anew)?;
+            drop(working);
+            let pinned = match pinned {
                 Ok(pinned) => pinned,
                 Err(nos) => {
                     let against = nos.into_iter().map(|it| Rejection {
@@ -128,7 +131,10 @@ impl Leading<'_> {
                     return Ok(None);
                 }
             };
-            match Worktree::write(host, &self.home, &self.id, &pinned, scene::INSIDE)? {
+            let working = self.context.working("writing the work tree");
+            let written = Worktree::write(host, &self.home, &self.id, &pinned, scene::INSIDE)?;
+            drop(working);
+            match written {
                 Ok(worktree) => return Ok(Some((pinned, worktree))),
                 Err(why) => self.context.say(&format!("the mirror is corrupt: {why}")),
             }
@@ -161,9 +167,13 @@ impl Leading<'_> {
         let mut logs = Logs::new(&self.folder, plan.job.limits.output_bytes)
             .or_fail(Exit::Unavailable, doing())?;
         let stop = host.stop_on_signals().or_fail(Exit::Unavailable, "listen for signals")?;
+        let working = self.context.working("running the job");
         let ran = sandbox::run(host, &job, &mut |stream, bytes| logs.add(stream, bytes), &stop);
+        drop(working);
         // Also when the run failed half-way: what was changed is told whatever else is.
+        let working = self.context.working("looking whether anything was changed");
         let changes = worktree.compare(host, pinned);
+        drop(working);
         self.artifact.invariants.clean_tree_ok = changes.is_empty();
         self.artifact.changed_files = changes;
         match ran? {

@@ -485,7 +485,7 @@ fn two_jobs_with_one_artifact_folder_do_not_write_into_each_other() {
     let script = format!("#!/bin/sh\n{mark} &\nwhile [ ! -e $ARTIFACT_DIR/go ]; do :; done\n");
     world.put("job.sh", &script);
     world.commit("job");
-    let folder = world.path("home/artifacts/jobs/20260101T000000Z-abcdef");
+    let folder = world.path("home/artifacts/jobs/20260101T000000Z-abcde0");
     let path = folder.to_str().unwrap();
     let args = ["run", "--job", "hostile", "--repo", "target", "--artifact-dir", path];
     let first = world.command(&args).stdout(std::process::Stdio::piped()).spawn().unwrap();
