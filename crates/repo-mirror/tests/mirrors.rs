@@ -227,6 +227,49 @@ fn what_killed_jobs_pinned_is_let_go_and_what_living_ones_pinned_stays() {
     assert!(swept[0].removed);
 }
 
+#[test]
+fn hooks_that_cannot_be_set_up_are_a_warning_with_what_git_said() {
+    let mut scene = Scene::new();
+    let plain = scene.commit(b"no hooks");
+    fs::create_dir(scene.source().join(".githooks")).unwrap();
+    fs::write(scene.source().join(".githooks/pre-commit"), "#!/bin/sh\n").unwrap();
+    let hooked = scene.commit(b"hooks");
+    let set = |tree: &Worktree| {
+        fs::read_to_string(tree.git().join("config")).unwrap().contains("hooksPath = .githooks")
+    };
+    let pinned = scene.pin(&hooked, false).unwrap().unwrap();
+    let tree = scene.tree(&pinned);
+    assert_eq!((tree.warnings.as_slice(), set(&tree)), (&[][..], true));
+    drop((tree, pinned));
+    let bin = scene.dir.path().join("bin");
+    fs::create_dir(&bin).unwrap();
+    let (real, now) = (scene.host.clone(), scene.host.now());
+    // Without git, and with one that fails at this alone.
+    for (script, why) in [
+        (None, "git"),
+        (Some("#!/bin/sh\necho 'fatal: could not lock config file' >&2\nexit 4\n"), "lock config"),
+    ] {
+        if let Some(script) = script {
+            fs::write(bin.join("git"), script).unwrap();
+            fs::set_permissions(bin.join("git"), fs::Permissions::from_mode(0o755)).unwrap();
+        }
+        for (sha, is_told) in [(&hooked, true), (&plain, false)] {
+            scene.host = real.clone();
+            let pinned = scene.pin(sha, false).unwrap().unwrap();
+            scene.host = Host::with([("PATH", bin.to_str().unwrap())], now);
+            let tree = scene.tree(&pinned);
+            assert_eq!(tree.warnings.len(), usize::from(is_told), "{:?}", tree.warnings);
+            for warning in &tree.warnings {
+                assert!(warning.starts_with("HOOKS_PATH_NOT_SET: "), "{warning}");
+                assert!(warning.contains(why), "{warning}");
+            }
+            // The tree is as good without.
+            assert!(!set(&tree));
+            assert_eq!(tree.compare(&scene.host, &pinned), []);
+        }
+    }
+}
+
 /// Sets when a mirror was last used.
 fn used(mirror: &Path, seconds: u64) {
     let pins = fs::File::open(mirror.join("refs/orb/jobs")).unwrap();
