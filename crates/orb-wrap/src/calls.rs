@@ -47,7 +47,8 @@ fn list(context: &Context) -> Result<Box<dyn Report>, Failure> {
 fn explain(context: &Context, asked: &Asked) -> Result<Box<dyn Report>, Failure> {
     let types: JobTypes = config::load(&context.host, &context.configs)?;
     let repositories: Repositories = config::load(&context.host, &context.configs)?;
-    let judged = jobs::judge(&asked.request()?, &repositories, &types);
+    let request = asked.request()?;
+    let judged = jobs::judge(&request, &repositories, &types);
     let plan = judged.as_ref().ok();
     let bubblewrap = context.host.find_program("bwrap");
     Ok(Box::new(Explained {
@@ -58,6 +59,8 @@ fn explain(context: &Context, asked: &Asked) -> Result<Box<dyn Report>, Failure>
         url: plan.map(|it| it.url.to_string()),
         sha: plan.and_then(|it| it.sha.as_ref()).map(ToString::to_string),
         limits: plan.map(|it| it.job.limits),
+        network: plan.map(|it| it.job.network),
+        params: plan.map(|it| it.params.clone()).unwrap_or_default(),
         timeout: plan.map(|it| it.job.timeout.clone()),
         minimum: types.sandbox.minimum.clone(),
         bubblewrap: bubblewrap.map(|it| it.display().to_string()),

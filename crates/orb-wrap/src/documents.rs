@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 
-use jobs::{Artifact, Limits, Param, Rejection, Repository, Status};
+use jobs::{Artifact, Limits, Network, Param, Rejection, Repository, Status};
 use ops_core::failure::Exit;
 use ops_core::report::Report;
 use schemars::JsonSchema;
@@ -128,6 +128,10 @@ pub struct Explained {
     pub sha: Option<String>,
     /// What it may use.
     pub limits: Option<Limits>,
+    /// What of the network it may reach.
+    pub network: Option<Network>,
+    /// The parameters that were given.
+    pub params: BTreeMap<String, String>,
     /// How long it may take.
     pub timeout: Option<String>,
     /// What the sandbox must hold.
@@ -151,12 +155,18 @@ impl Report for Explained {
             for program in &self.or {
                 writeln!(out, "  or {program}")?;
             }
-            writeln!(out, "  at most {timeout}, {} MiB of memory", limits.memory_mib)?;
+            for (name, value) in &self.params {
+                writeln!(out, "  with {name}={value:?}")?;
+            }
+            let Limits { memory_mib, processes, output_bytes, artifact_mib, tmp_mib } = limits;
             writeln!(
                 out,
-                "  {} processes, {} MiB of outputs",
-                limits.processes, limits.artifact_mib
+                "  at most {timeout}, {memory_mib} MiB of memory, {processes} processes"
             )?;
+            writeln!(out, "  {artifact_mib} MiB of outputs, {tmp_mib} MiB of /tmp")?;
+            writeln!(out, "  {output_bytes} bytes of standard output, as many of standard error")?;
+            let network = json!(self.network);
+            writeln!(out, "  network: {}", network.as_str().unwrap_or_default())?;
         }
         let minimum = json!(self.minimum);
         let minimum: Vec<&str> =

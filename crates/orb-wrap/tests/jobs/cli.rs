@@ -419,11 +419,37 @@ fn what_there_is_can_be_listed_and_explained() {
     let plan = world.orb(&["explain", "--job", "orb_doctor", "--repo", "target"]);
     valid("job.plan.schema.json", &plan.json);
     assert_eq!((plan.code, plan.json["allowed"].as_bool()), (0, Some(true)));
+    assert_eq!((&plan.json["network"], &plan.json["params"]), (&json!("none"), &json!({})));
     let no = world.orb(&["explain", "--job", "orb_doctor", "--repo", "other"]);
+    valid("job.plan.schema.json", &no.json);
     assert_eq!((no.code, no.json["allowed"].as_bool()), (1, Some(false)));
     let gc = world.orb(&["gc"]);
     valid("job.gc.schema.json", &gc.json);
     assert_eq!(gc.code, 0);
+}
+
+#[test]
+fn a_person_is_told_every_limit_and_what_was_given() {
+    let world = World::new(false);
+    let asked = ["explain", "--job", "hostile", "--repo", "target", "--param", "word=abc"];
+    let call = world.command(&asked);
+    let mut plain = std::process::Command::new(call.get_program());
+    plain.args(call.get_args().filter(|it| *it != "--json")).env_clear();
+    plain.envs(call.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    let said = String::from_utf8(plain.output().unwrap().stdout).unwrap();
+    for part in [
+        "repo:job.sh word over file://",
+        " at the remote's HEAD\n",
+        "  with word=\"abc\"\n",
+        "  at most 60s, 256 MiB of memory, 48 processes\n",
+        "  4 MiB of outputs, 8 MiB of /tmp\n",
+        "  65536 bytes of standard output, as many of standard error\n",
+        "  network: none\n",
+        "  the sandbox must hold: read_only_mount, ",
+    ] {
+        assert!(said.contains(part), "{part:?} in {said}");
+    }
+    assert_eq!(world.orb(&asked).json["params"], json!({"word": "abc"}));
 }
 
 #[test]
