@@ -72,7 +72,7 @@ fi
 
 programs="bridge-exec bridge-publish bridge-report bridge-submit deploy doctor guard heal hq key llm \
 notify orb-wrap review-gate runner ship soma"
-timers="aiops-guard.timer aiops-doctor.timer aiops-smoke.timer aiops-notify.timer"
+timers="aiops-guard.timer aiops-doctor.timer aiops-smoke.timer aiops-notify.timer aiops-orb-gc.timer"
 units=$root/etc/systemd/system
 configs=$root/etc/ai-ops-runner/configs
 manifest=$root$prefix/share/installed.sha256

@@ -184,6 +184,15 @@ fn the_installer_and_the_package_know_every_binary_and_every_file() {
     let start = script.find("programs=\"").unwrap();
     let programs = script[start..].split('"').nth(1).unwrap().replace("\\\n", "");
     let programs: BTreeSet<&str> = programs.split_whitespace().collect();
+    let timers = script.split("\ntimers=\"").nth(1).and_then(|it| it.split('"').next()).unwrap();
+    assert!(timers.split_whitespace().count() >= 5, "{timers}");
+    for timer in timers.split_whitespace() {
+        assert!(top().join("ops/systemd").join(timer).exists(), "{timer} is not there");
+        for (file, times) in [("postinst", 2), ("prerm", 1)] {
+            let text = fs::read_to_string(top().join("ops/debian").join(file)).unwrap();
+            assert_eq!(text.matches(timer).count(), times, "{file} of the package: {timer}");
+        }
+    }
     for command in r#gen::commands() {
         let name = command.get_name();
         assert!(programs.contains(name), "ops/install.sh leaves {name} out");

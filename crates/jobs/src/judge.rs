@@ -38,6 +38,8 @@ pub struct Plan {
     pub url: RepoUrl,
     /// The commit; the remote's HEAD when there is none.
     pub sha: Option<Sha>,
+    /// Commits that parameters name, by the field of the request: `params.NAME`.
+    pub commits: BTreeMap<String, Sha>,
     /// Parameters by name.
     pub params: BTreeMap<String, String>,
 }
@@ -101,8 +103,20 @@ pub fn judge(
             None
         }
     };
+    let mut commits = BTreeMap::new();
     if let Some(job) = job {
         against.extend(params(request, job));
+        for name in job.commits() {
+            let field = format!("params.{name}");
+            match request.params.get(*name).map(|it| Sha::read(it)) {
+                Some(Ok(sha)) => drop(commits.insert(field, sha)),
+                // A pattern that refuses it has said so.
+                Some(Err(why)) if !against.iter().any(|it| it.field == field) => {
+                    against.push(rejection(&field, Reason::BadSha, why));
+                }
+                Some(Err(_)) | None => {}
+            }
+        }
     }
     match (job, repository) {
         (Some(job), Some((repository, url))) if against.is_empty() => Ok(Plan {
@@ -111,6 +125,7 @@ pub fn judge(
             repository: repository.clone(),
             url,
             sha,
+            commits,
             params: request.params.clone(),
         }),
         _ => Err(against),
@@ -226,6 +241,9 @@ mod tests {
             let plan = judge(&asked, &repositories, &types).unwrap();
             assert_eq!(plan.url.as_str(), "https://git.example/one");
             assert_eq!(plan.sha.unwrap().as_str(), "a".repeat(40));
+            let commits: Vec<(&str, &str)> =
+                plan.commits.iter().map(|(field, sha)| (field.as_str(), sha.as_str())).collect();
+            assert_eq!(commits, [("params.since_sha", "b".repeat(40).as_str())]);
         }
         let plan =
             judge(&request("orb_doctor", "two", "", "", &[]), &repositories, &types).unwrap();
@@ -283,6 +301,23 @@ mod tests {
             let got: Vec<(&str, Reason)> =
                 against.iter().map(|it| (it.field.as_str(), it.reason)).collect();
             assert_eq!(got, want, "{asked:?} {sha}");
+        }
+    }
+
+    #[test]
+    fn a_commit_in_a_parameter_is_a_whole_name_whatever_its_pattern_lets_through() {
+        let (repositories, mut types) = lists();
+        for param in &mut types.jobs.get_mut("orb_review_bundle").unwrap().allowed_params {
+            param.pattern = ".*".into();
+        }
+        let sha = "b".repeat(40);
+        for name in ["HEAD", "main", "refs/orb/jobs/x", "bbbbbbb", ""] {
+            let given = [("since_sha", sha.as_str()), ("to_sha", name)];
+            let asked = request("orb_review_bundle", "one", "", "", &given);
+            let against = judge(&asked, &repositories, &types).unwrap_err();
+            let got: Vec<(&str, Reason)> =
+                against.iter().map(|it| (it.field.as_str(), it.reason)).collect();
+            assert_eq!(got, [("params.to_sha", Reason::BadSha)], "{name}");
         }
     }
 

@@ -76,6 +76,9 @@ pub struct JobType {
     pub pass_env: Vec<String>,
 }
 
+/// The parameters of a review bundle that name commits.
+const COMMITS: [&str; 2] = ["since_sha", "to_sha"];
+
 /// What is known of a job's results.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -85,7 +88,8 @@ pub enum Kind {
     Command,
     /// Its last `N/M` line counts what passed.
     Doctor,
-    /// A review bundle, or packets where it is too large.
+    /// A review bundle, or packets where it is too large. Its `since_sha` and `to_sha` are commits
+    /// that an allowed reference must reach, as the request's own.
     ReviewBundle,
 }
 
@@ -173,8 +177,27 @@ impl JobType {
         self.argv.iter().take(1).chain(&self.or).map(|text| Program::read(text)).collect()
     }
 
+    /// The parameters that name commits: what is not reached by an allowed reference is refused.
+    pub fn commits(&self) -> &'static [&'static str] {
+        match self.kind {
+            Kind::ReviewBundle => &COMMITS,
+            Kind::Command | Kind::Doctor => &[],
+        }
+    }
+
+    /// Whether our own program makes its review bundle: it takes commits from its environment.
+    fn makes_bundle(&self) -> bool {
+        let programs = self.programs().unwrap_or_default();
+        programs.contains(&Program::Install("orb-wrap"))
+            && self.argv.iter().any(|it| it == "review-bundle")
+    }
+
     fn check(&self) -> Vec<(String, String)> {
         let mut wrong = vec![];
+        if self.makes_bundle() && self.kind != Kind::ReviewBundle {
+            let why = "expected review_bundle: its commits are held to the allowed references";
+            wrong.push(("kind".to_owned(), why.to_owned()));
+        }
         if !self.requires_repo_allowlist {
             let why = "expected true: what is not listed is refused";
             wrong.push(("requires_repo_allowlist".to_owned(), why.to_owned()));
@@ -200,7 +223,8 @@ impl JobType {
             let ok = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
             let is_name = name.starts_with(|c: char| c.is_ascii_uppercase())
                 && name.chars().all(ok)
-                && !is_reserved(name);
+                && !is_reserved(name)
+                && !self.commits().iter().any(|it| it.eq_ignore_ascii_case(name));
             if !is_name || !names.insert(name.clone()) {
                 let why = format!(
                     "{name}: expected a variable in capitals, given once, that means nothing to programs"
@@ -295,6 +319,19 @@ mod tests {
             spoil(types.jobs.get_mut("orb_doctor").unwrap());
             let at: Vec<String> = types.check().into_iter().map(|it| it.0).collect();
             assert_eq!(at, [format!("/jobs/orb_doctor/{field}")]);
+        }
+        let commits: [(&str, Spoil); 3] = [
+            ("kind", |it| it.kind = Kind::Command),
+            ("pass_env", |it| it.pass_env.push("TO_SHA".into())),
+            ("env", |it| drop(it.env.insert("SINCE_SHA".into(), "x".into()))),
+        ];
+        for (field, spoil) in commits {
+            let mut types = shipped();
+            let job = types.jobs.get_mut("orb_review_bundle").unwrap();
+            job.allowed_params.clear();
+            spoil(job);
+            let at: Vec<String> = types.check().into_iter().map(|it| it.0).collect();
+            assert_eq!(at, [format!("/jobs/orb_review_bundle/{field}")]);
         }
         let mut types = shipped();
         types.sandbox.visible = vec!["/usr/../root".into(), "/".into(), "etc".into()];

@@ -11,7 +11,7 @@ use clap::{Args, Parser};
 use crate::config;
 use crate::failure::{Exit, Failure};
 use crate::host::{Host, Replacement};
-use crate::progress::Progress;
+use crate::progress::{Progress, Working};
 use crate::record::{Open, Run, Status};
 use crate::redact::Redactor;
 use crate::report::Report;
@@ -159,6 +159,12 @@ impl Context {
     /// with `--quiet`.
     pub fn progress(&self, what: &'static str, total: usize) -> Progress {
         Progress::new(what, total, self.verbosity > 0)
+    }
+
+    /// A sign of life on standard error for as long as it is kept: only on a terminal, only after a
+    /// second, never with `--quiet`. Nothing else may be said meanwhile.
+    pub fn working(&self, what: &'static str) -> Working {
+        Working::new(what, self.verbosity > 0)
     }
 
     /// Tells a person something on standard error, unless `--quiet`.

@@ -1,5 +1,8 @@
 //! Progress of long work, for a person at a terminal.
 
+use std::io::{self, IsTerminal};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -39,6 +42,52 @@ impl Drop for Progress {
     fn drop(&mut self) {
         self.bar.finish_and_clear();
     }
+}
+
+/// How often a sign of life moves.
+const MOVES: Duration = Duration::from_millis(120);
+
+/// A sign of life of work whose steps cannot be counted. Dropping it clears the line.
+#[derive(Debug)]
+pub struct Working {
+    shown: Option<(Sender<()>, JoinHandle<()>)>,
+}
+
+impl Working {
+    pub(crate) fn new(what: &'static str, may_show: bool) -> Self {
+        if !may_show || !io::stderr().is_terminal() {
+            return Self { shown: None };
+        }
+        let (end, ended) = channel();
+        // The work is as good without one.
+        let thread = Builder::new().spawn(move || show(what, &ended)).ok();
+        Self { shown: thread.map(|thread| (end, thread)) }
+    }
+}
+
+impl Drop for Working {
+    fn drop(&mut self) {
+        if let Some((end, thread)) = self.shown.take() {
+            drop(end);
+            let _panicked = thread.join().is_err();
+        }
+    }
+}
+
+fn show(what: &'static str, ended: &Receiver<()>) {
+    let goes_on = |limit| ended.recv_timeout(limit) == Err(RecvTimeoutError::Timeout);
+    if !goes_on(WORTHWHILE) {
+        return;
+    }
+    let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+    let style = ProgressStyle::with_template("{spinner} {msg} {elapsed}");
+    bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()));
+    let bar = bar.with_message(what).with_elapsed(WORTHWHILE);
+    bar.tick();
+    while goes_on(MOVES) {
+        bar.tick();
+    }
+    bar.finish_and_clear();
 }
 
 #[cfg(test)]

@@ -1,11 +1,12 @@
 //! The command line.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 use jobs::Request;
 use ops_core::cli::{Command, Common, Context};
-use ops_core::failure::Failure;
+use ops_core::failure::{Exit, Failure};
 use ops_core::report::Report;
 
 const EXAMPLES: &str = "\
@@ -18,8 +19,8 @@ Examples:
   orb-wrap gc
 
 Exit codes: 0 success; 1 the job failed, timed out, was rejected or changed something (MUTATION_DETECTED);
-2 usage; 65 the artifact folder holds a job already; 69 the job could not be run; 75 try later;
-78 configuration invalid.";
+2 usage; 65 the artifact folder holds a job already, or a parameter is given twice; 69 the job could not
+be run; 75 try later; 78 configuration invalid.";
 
 /// Runs one allowlisted job over a commit of another repository, read-only and isolated
 #[derive(Clone, Debug, Parser)]
@@ -58,6 +59,10 @@ pub enum Call {
         /// Remove mirrors that no job used for so many days
         #[arg(long, value_name = "DAYS", default_value_t = 30)]
         unused_days: u16,
+        /// Then remove mirrors, those first that were not used for longest, until all together
+        /// take at most so many MiB; what jobs use stays
+        #[arg(long, value_name = "N", default_value_t = 32_768)]
+        max_mib: u32,
     },
     /// The helper inside the sandbox; for orb-wrap itself
     #[command(hide = true)]
@@ -108,15 +113,25 @@ fn pair(text: &str) -> Result<(String, String), String> {
 
 impl Asked {
     /// The request it is. What has a colon or a slash is a URL.
-    pub(crate) fn request(&self) -> Request {
+    ///
+    /// # Errors
+    /// Exit 65 when a parameter is given twice: which of its values is meant is not guessed.
+    pub(crate) fn request(&self) -> Result<Request, Failure> {
         let is_url = self.repo.contains([':', '/']);
-        Request {
+        let mut params = BTreeMap::new();
+        for (name, value) in &self.params {
+            if params.insert(name.clone(), value.clone()).is_some() {
+                return Err(Failure::new(Exit::Malformed, "read --param")
+                    .because(format!("{name} is given twice")));
+            }
+        }
+        Ok(Request {
             job_type: self.job.clone(),
             repo_name: (!is_url).then(|| self.repo.clone()),
             remote_url: is_url.then(|| self.repo.clone()),
             sha: self.sha.clone(),
-            params: self.params.iter().cloned().collect(),
-        }
+            params,
+        })
     }
 }
 
@@ -160,7 +175,7 @@ mod tests {
         ] {
             let argv = ["orb-wrap", "explain", "--job", "x", "--repo", repo];
             let Call::Explain { asked } = Args::parse_from(argv).call else { panic!() };
-            assert_eq!(asked.request().remote_url.is_some(), is_url, "{repo}");
+            assert_eq!(asked.request().unwrap().remote_url.is_some(), is_url, "{repo}");
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 
-use jobs::{Artifact, Limits, Param, Rejection, Repository, Status};
+use jobs::{Artifact, Limits, Network, Param, Rejection, Repository, Status};
 use ops_core::failure::Exit;
 use ops_core::report::Report;
 use schemars::JsonSchema;
@@ -128,6 +128,10 @@ pub struct Explained {
     pub sha: Option<String>,
     /// What it may use.
     pub limits: Option<Limits>,
+    /// What of the network it may reach.
+    pub network: Option<Network>,
+    /// The parameters that were given.
+    pub params: BTreeMap<String, String>,
     /// How long it may take.
     pub timeout: Option<String>,
     /// What the sandbox must hold.
@@ -151,12 +155,18 @@ impl Report for Explained {
             for program in &self.or {
                 writeln!(out, "  or {program}")?;
             }
-            writeln!(out, "  at most {timeout}, {} MiB of memory", limits.memory_mib)?;
+            for (name, value) in &self.params {
+                writeln!(out, "  with {name}={value:?}")?;
+            }
+            let Limits { memory_mib, processes, output_bytes, artifact_mib, tmp_mib } = limits;
             writeln!(
                 out,
-                "  {} processes, {} MiB of outputs",
-                limits.processes, limits.artifact_mib
+                "  at most {timeout}, {memory_mib} MiB of memory, {processes} processes"
             )?;
+            writeln!(out, "  {artifact_mib} MiB of outputs, {tmp_mib} MiB of /tmp")?;
+            writeln!(out, "  {output_bytes} bytes of standard output, as many of standard error")?;
+            let network = json!(self.network);
+            writeln!(out, "  network: {}", network.as_str().unwrap_or_default())?;
         }
         let minimum = json!(self.minimum);
         let minimum: Vec<&str> =
@@ -183,20 +193,39 @@ pub struct Collected {
     pub worktrees_removed: Vec<String>,
     /// Mirrors that were removed.
     pub mirrors_removed: Vec<String>,
+    /// The same with the bytes that each took.
+    pub freed: BTreeMap<String, u64>,
     /// Mirrors that stay, and their bytes.
     pub mirrors_kept: BTreeMap<String, u64>,
+    /// Mirrors that could not be packed, and why.
+    pub mirrors_unpacked: BTreeMap<String, String>,
+    /// Bytes of all mirrors that stay.
+    pub kept_bytes: u64,
+    /// By how many bytes they are above what was asked for: jobs use them.
+    pub over_bytes: u64,
 }
 
 impl Report for Collected {
     fn exit(&self) -> Exit {
-        Exit::Ok
+        if self.mirrors_unpacked.is_empty() { Exit::Ok } else { Exit::Unavailable }
     }
 
     fn write_human(&self, out: &mut dyn Write) -> io::Result<()> {
         let (trees, mirrors) = (self.worktrees_removed.len(), self.mirrors_removed.len());
         writeln!(out, "removed {trees} trees of killed jobs and {mirrors} mirrors")?;
+        for (name, bytes) in &self.freed {
+            writeln!(out, "  removed {name}: {bytes} bytes")?;
+        }
         for (name, bytes) in &self.mirrors_kept {
             writeln!(out, "  kept {name}: {bytes} bytes")?;
+        }
+        for (name, why) in &self.mirrors_unpacked {
+            writeln!(out, "  could not pack {name}: {why}")?;
+        }
+        let freed: u64 = self.freed.values().sum();
+        writeln!(out, "freed {freed} bytes; {} bytes of mirrors stay", self.kept_bytes)?;
+        if self.over_bytes > 0 {
+            writeln!(out, "  {} bytes too many: jobs use them", self.over_bytes)?;
         }
         Ok(())
     }

@@ -10,6 +10,7 @@ use jobs::{
 use ops_core::cli::Context;
 use ops_core::config;
 use ops_core::failure::{Exit, Failure, OrFail};
+use ops_core::host::Kind as EntryKind;
 use ops_core::report::Report;
 use ops_core::time::{self, Timestamp};
 use repo_mirror::{Mirrors, Pinned, Scratch, Worktree};
@@ -114,17 +115,26 @@ impl Leading<'_> {
         let host = &self.context.host;
         let mirrors = Mirrors::new(host, &self.home);
         for anew in [false, true] {
-            let pinned = mirrors.pin(&plan.repository, plan.sha.as_ref(), &self.id, anew)?;
+            let (sha, others) = (plan.sha.as_ref(), &plan.commits);
+            let working = self.context.working("looking for the commit in the mirror, or fetching");
+            let pinned = mirrors.pin(&plan.repository, sha, others, &self.id, anew)?;
+            drop(working);
             let pinned = match pinned {
                 Ok(pinned) => pinned,
-                Err(no) => {
-                    let field = "sha".to_owned();
-                    let (reason, message) = (no.reason, no.message);
-                    self.reject(vec![Rejection { field, reason, message }]);
+                Err(nos) => {
+                    let against = nos.into_iter().map(|it| Rejection {
+                        field: it.field,
+                        reason: it.reason,
+                        message: it.message,
+                    });
+                    self.reject(against.collect());
                     return Ok(None);
                 }
             };
-            match Worktree::write(host, &self.home, &self.id, &pinned, scene::INSIDE)? {
+            let working = self.context.working("writing the work tree");
+            let written = Worktree::write(host, &self.home, &self.id, &pinned, scene::INSIDE)?;
+            drop(working);
+            match written {
                 Ok(worktree) => return Ok(Some((pinned, worktree))),
                 Err(why) => self.context.say(&format!("the mirror is corrupt: {why}")),
             }
@@ -157,9 +167,13 @@ impl Leading<'_> {
         let mut logs = Logs::new(&self.folder, plan.job.limits.output_bytes)
             .or_fail(Exit::Unavailable, doing())?;
         let stop = host.stop_on_signals().or_fail(Exit::Unavailable, "listen for signals")?;
+        let working = self.context.working("running the job");
         let ran = sandbox::run(host, &job, &mut |stream, bytes| logs.add(stream, bytes), &stop);
+        drop(working);
         // Also when the run failed half-way: what was changed is told whatever else is.
+        let working = self.context.working("looking whether anything was changed");
         let changes = worktree.compare(host, pinned);
+        drop(working);
         self.artifact.invariants.clean_tree_ok = changes.is_empty();
         self.artifact.changed_files = changes;
         match ran? {
@@ -234,15 +248,21 @@ impl Leading<'_> {
             artifact.warnings.push(dropped.to_owned());
             let doing = || "remove what the job left";
             host.remove_deep_tree(work).or_fail(Exit::Unavailable, doing())?;
-            return self.read_results(plan, kept, job);
+            return self.read_results(plan, kept, job, outcome.ended);
         }
         let taken = outputs::take(host, work, &self.folder, kept);
         artifact.warnings.extend(taken.or_fail(Exit::Unavailable, "take the job's outputs")?);
-        self.read_results(plan, kept, job)
+        self.read_results(plan, kept, job, outcome.ended)
     }
 
     /// What is known of this kind of job's results.
-    fn read_results(&mut self, plan: &Plan, kept: Option<&str>, job: &Job) -> Result<(), Failure> {
+    fn read_results(
+        &mut self,
+        plan: &Plan,
+        kept: Option<&str>,
+        job: &Job,
+        ended: Ended,
+    ) -> Result<(), Failure> {
         let host = &self.context.host;
         let cap = job.limits.output_bytes;
         let mut said = vec![];
@@ -255,31 +275,42 @@ impl Leading<'_> {
             done.or_fail(Exit::Unavailable, format!("write {name}"))?;
         }
         match plan.job.kind {
-            Kind::Command => {}
             Kind::Doctor => self.artifact.doctor = decide::count(&String::from_utf8_lossy(&said)),
-            Kind::ReviewBundle => self.find_packets()?,
+            // Of a job that was ended on its way they are half-written, and no answer of it.
+            Kind::ReviewBundle if ended == Ended::Code(0) => self.find_packets(),
+            Kind::Command | Kind::ReviewBundle => {}
         }
         Ok(())
     }
 
-    /// The packets that took a bundle's place.
-    fn find_packets(&mut self) -> Result<(), Failure> {
+    /// The packets that took a bundle's place. A job that says it made some and did not has failed.
+    fn find_packets(&mut self) {
         let host = &self.context.host;
-        let doing = || "read the packets that the job made";
         let top = "review_packets";
-        let Ok(names) = host.names(&self.folder.join(top)) else { return Ok(()) };
-        let Some(name) = names.into_iter().max() else { return Ok(()) };
+        let Ok(names) = host.names(&self.folder.join(top)) else { return };
+        let Some(name) = names.into_iter().max() else { return };
         let folder = format!("{top}/{}", name.to_string_lossy());
+        let archive = format!("{folder}/ORB_REVIEW_PACKETS.tar.gz");
         let meta = host.read_plain(&self.folder.join(&folder).join("size_cap_meta.json"), LARGEST);
-        let meta = meta.or_fail(Exit::Unavailable, doing())?.1;
+        let meta = meta.ok().and_then(|(_, bytes)| serde_json::from_slice(&bytes).ok());
+        let has_archive = host
+            .look(&self.folder.join(&archive))
+            .is_ok_and(|it| it.is_some_and(|it| it.kind == EntryKind::File));
         let artifact = &mut self.artifact;
-        artifact.size_cap_fallback =
-            Some(serde_json::from_slice(&meta).or_fail(Exit::Unavailable, doing())?);
-        artifact.size_cap_exceeded = true;
-        artifact.warnings.push("SIZE_CAP_EXCEEDED".to_owned());
-        artifact.review_packets_archive = Some(format!("{folder}/ORB_REVIEW_PACKETS.tar.gz"));
-        artifact.review_packets_dir = Some(folder);
-        Ok(())
+        match meta {
+            Some(meta) if has_archive => {
+                artifact.size_cap_fallback = Some(meta);
+                artifact.size_cap_exceeded = true;
+                artifact.warnings.push("SIZE_CAP_EXCEEDED".to_owned());
+                artifact.review_packets_archive = Some(archive);
+                artifact.review_packets_dir = Some(folder);
+            }
+            _ if artifact.status == Status::Success => {
+                artifact.status = Status::Failure;
+                artifact.error = Some("PACKETS_INCOMPLETE".to_owned());
+            }
+            _ => {}
+        }
     }
 
     fn sandboxed(&mut self, held: Vec<jobs::Held>, started: bool) {

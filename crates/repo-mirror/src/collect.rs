@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use jobs::RepoUrl;
-use ops_core::failure::{Exit, Failure};
+use ops_core::failure::Failure;
 use ops_core::host::{Host, Kind};
 
 use crate::mirror::Mirrors;
@@ -19,17 +19,25 @@ pub struct Swept {
     pub name: String,
     /// Whether it was removed; else it was only packed.
     pub removed: bool,
-    /// Its size afterwards, bytes.
+    /// Its size, bytes: what removing it freed, or what stays.
     pub bytes: u64,
+    /// Why it could not be packed, when it could not.
+    pub unpacked: Option<String>,
+    /// Whether a job had it.
+    in_use: bool,
+    /// When a job last began or ended with it, nanoseconds since 1970.
+    used_ns: i128,
 }
 
 impl Mirrors<'_> {
     /// Packs mirrors and lets go of what no reference keeps; removes those that are not listed or
-    /// were not used for so long. What jobs use stays.
+    /// were not used for so long, and then the least recently used ones until what is left of them
+    /// takes at most so many bytes. What jobs use stays.
     ///
     /// # Errors
-    /// Exit 69 when the folder cannot be read.
-    pub fn gc(&self, listed: &[&str], unused: Duration) -> Result<Vec<Swept>, Failure> {
+    /// Exit 69 when the folder cannot be read or a mirror not be removed, 75 when a job has a
+    /// mirror for too long.
+    pub fn gc(&self, listed: &[&str], unused: Duration, most: u64) -> Result<Vec<Swept>, Failure> {
         let folder = self.home.join("mirrors");
         let mut swept = vec![];
         let entries = match self.host.list(&folder) {
@@ -48,33 +56,67 @@ impl Mirrors<'_> {
             let half = mirror.with_extension("new");
             unavailable(scratch::remove(self.host, &half), "remove", &half)?;
             let in_use = pins::let_go(self.host, &mirror, &mirror);
-            let age = self.host.look(&mirror.join("refs/orb/jobs")).ok().flatten();
-            let age = now - age.map_or(entry.modified_ns, |it| it.modified_ns);
-            let is_old = age > i128::try_from(unused.as_nanos()).unwrap_or(i128::MAX);
+            let used_ns = self.used_ns(&mirror).unwrap_or(entry.modified_ns);
+            let is_old = now - used_ns > i128::try_from(unused.as_nanos()).unwrap_or(i128::MAX);
             let removed = !in_use && (is_old || !listed.contains(&name));
+            let unpacked = if removed { None } else { self.pack(&mirror)? };
+            let bytes = size(self.host, &mirror);
             if removed {
-                unavailable(scratch::remove(self.host, &mirror), "remove", &mirror)?;
-                unavailable(seal::remove(self.host, &mirror), "remove", &mirror)?;
-            } else {
-                self.pack(&mirror)?;
+                self.discard(&mirror)?;
             }
-            let bytes = if removed { 0 } else { size(self.host, &mirror) };
-            swept.push(Swept { name: name.to_owned(), removed, bytes });
+            let name = name.to_owned();
+            swept.push(Swept { name, removed, bytes, unpacked, in_use, used_ns });
         }
+        self.make_room(&mut swept, most)?;
         Ok(swept)
     }
 
+    /// Removes the least recently used of what is left, until the rest fits.
+    fn make_room(&self, swept: &mut [Swept], most: u64) -> Result<(), Failure> {
+        let mut left: u64 = swept.iter().filter(|it| !it.removed).map(|it| it.bytes).sum();
+        swept.sort_by(|a, b| (a.used_ns, &a.name).cmp(&(b.used_ns, &b.name)));
+        for it in swept.iter_mut().filter(|it| !it.removed && !it.in_use) {
+            if left <= most {
+                break;
+            }
+            let _lock = self.lock(&it.name)?;
+            let mirror = self.path(&it.name);
+            // A job may have come since it was looked at.
+            it.in_use = pins::let_go(self.host, &mirror, &mirror);
+            if it.in_use || self.used_ns(&mirror).is_some_and(|now| now != it.used_ns) {
+                continue;
+            }
+            self.discard(&mirror)?;
+            it.removed = true;
+            left = left.saturating_sub(it.bytes);
+        }
+        Ok(())
+    }
+
+    /// When a job last pinned a commit of a mirror or let one go.
+    fn used_ns(&self, mirror: &Path) -> Option<i128> {
+        let pins = self.host.look(&mirror.join(pins::FOLDER)).ok().flatten();
+        pins.map(|it| it.modified_ns)
+    }
+
+    /// Removes a mirror that nobody uses and whose lock is held. Its seal goes first: what is left
+    /// of one that was removed half-way is not taken for a mirror.
+    fn discard(&self, mirror: &Path) -> Result<(), Failure> {
+        unavailable(seal::remove(self.host, mirror), "remove", mirror)?;
+        unavailable(scratch::remove(self.host, mirror), "remove", mirror)
+    }
+
     /// Packs a mirror that is as we left it; one that is not is replaced by its next job.
-    fn pack(&self, mirror: &Path) -> Result<(), Failure> {
+    /// Says why it cannot be packed.
+    fn pack(&self, mirror: &Path) -> Result<Option<String>, Failure> {
         let url = seal::url(self.host, mirror).and_then(|it| RepoUrl::read(&it).ok());
-        let Some(url) = url.filter(|url| self.is_whole(mirror, url)) else { return Ok(()) };
+        let Some(url) = url.filter(|url| self.is_whole(mirror, url)) else { return Ok(None) };
         let args = ["gc", "--quiet", "--prune=2.weeks.ago"];
         let ran = git::git(self.host, Some(mirror), None, &args, &self.bounds)?;
-        if let Some(why) = ran.failed {
-            let doing = format!("collect garbage in {}", mirror.display());
-            return Err(Failure::new(Exit::Unavailable, doing).because(why));
+        if ran.failed.is_none() {
+            unavailable(seal::write(self.host, mirror, &url), "seal", mirror)?;
         }
-        unavailable(seal::write(self.host, mirror, &url), "seal", mirror)
+        Ok(ran.failed)
     }
 }
 

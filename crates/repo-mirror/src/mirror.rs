@@ -1,6 +1,7 @@
 //! One bare mirror for each repository: fetched only for a commit that is missing, pinned for as
 //! long as a job runs, and replaced when it is not as we left it. All of it under the mirror's lock.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -25,6 +26,8 @@ pub struct Mirrors<'a> {
 /// Why a commit is not to be had.
 #[derive(Clone, Debug)]
 pub struct No {
+    /// What asked for it: `sha`, or the name of another commit.
+    pub field: String,
     /// The word for it.
     pub reason: Reason,
     /// What was found, for people.
@@ -52,8 +55,9 @@ impl<'a> Mirrors<'a> {
         self
     }
 
-    /// Finds a commit of a repository, fetching only when it is missing, and pins it for a job. No
-    /// commit: the remote's HEAD.
+    /// Finds a commit of a repository, and others that a job may look at by the names of what asks
+    /// for them; fetches, once, only when one is missing, and pins all of them. No commit: the
+    /// remote's HEAD. An allowed reference must reach each; every one that none reaches is told.
     ///
     /// # Errors
     /// Exit 69 when the remote cannot be asked or the mirror not be written; 75 when another job
@@ -62,9 +66,10 @@ impl<'a> Mirrors<'a> {
         &self,
         repository: &Repository,
         sha: Option<&Sha>,
+        others: &BTreeMap<String, Sha>,
         job: &JobId,
         anew: bool,
-    ) -> Result<Result<Pinned, No>, Failure> {
+    ) -> Result<Result<Pinned, Vec<No>>, Failure> {
         let wrong = |why: String| Failure::new(Exit::Config, "use the repository").because(why);
         let url = repository.place().map_err(wrong)?;
         let patterns = repository.patterns().map_err(wrong)?;
@@ -81,18 +86,20 @@ impl<'a> Mirrors<'a> {
                     head = sha;
                     (&head, true)
                 }
-                Err(no) => return Ok(Err(no)),
+                Err(no) => return Ok(Err(vec![no])),
             },
         };
+        let wanted: Vec<&Sha> = [sha].into_iter().chain(others.values()).collect();
+        let are_reached = |it: &Vec<Known>| it.iter().all(|it| *it == Known::Reached);
         let mut warnings = vec![];
         let is_there = self.host.look(&mirror).is_ok_and(|it| it.is_some());
         let is_whole = !anew && self.is_whole(&mirror, &asked.url);
-        let mut known = if is_whole { self.known(&asked, sha).ok() } else { None };
-        let before = known;
-        let fetched = known != Some(Known::Reached);
+        let mut known = if is_whole { self.known(&asked, &wanted).ok() } else { None };
+        let before = known.clone().unwrap_or_default();
+        let fetched = !known.as_ref().is_some_and(are_reached);
         if fetched && is_whole {
             known = match self.fetch(&asked, &mirror)? {
-                None => self.known_for_sure(&asked, sha).ok(),
+                None => self.known_for_sure(&asked, &wanted).ok(),
                 Some(why) => {
                     warnings.push(format!("MIRROR_REBUILT: {why}"));
                     None
@@ -106,12 +113,24 @@ impl<'a> Mirrors<'a> {
                 warnings.push(format!("MIRROR_REBUILT: it was {why}"));
             }
             self.renew(&asked, sha)?;
-            known = Some(self.known_for_sure(&asked, sha)?);
+            known = Some(self.known_for_sure(&asked, &wanted)?);
         }
-        if known != Some(Known::Reached) {
-            return Ok(Err(no(known, before, sha, repository, is_head)));
+        let mut nos = vec![];
+        let fields = ["sha"].into_iter().chain(others.keys().map(String::as_str));
+        for (n, (field, sha)) in fields.zip(&wanted).enumerate() {
+            let after = known.as_ref().and_then(|it| it.get(n)).copied();
+            if after != Some(Known::Reached) {
+                let was_here = [after, before.get(n).copied()].contains(&Some(Known::Unreached));
+                nos.push(no(field, sha, repository, was_here, is_head && n == 0));
+            }
         }
-        let mut pinned = Pinned::new(self.host, &mirror, asked.url, sha, job)?;
+        if !nos.is_empty() {
+            return Ok(Err(nos));
+        }
+        let mut more: Vec<&Sha> = others.values().filter(|it| *it != sha).collect();
+        more.sort();
+        more.dedup();
+        let mut pinned = Pinned::new(self.host, &mirror, asked.url, sha, &more, job)?;
         (pinned.fetched, pinned.warnings) = (fetched, warnings);
         Ok(Ok(pinned))
     }
@@ -208,24 +227,28 @@ impl<'a> Mirrors<'a> {
     fn head(&self, asked: &Asked<'_>) -> Result<Result<Sha, No>, Failure> {
         let head = remote::head(self.host, asked.repository, &asked.url, &self.bounds)?;
         let message = "the remote has no HEAD: name a commit".to_owned();
-        Ok(head.ok_or(No { reason: Reason::CommitNotAllowed, message }))
+        let (field, reason) = ("sha".to_owned(), Reason::CommitNotAllowed);
+        Ok(head.ok_or(No { field, reason, message }))
     }
 
-    fn known(&self, asked: &Asked<'_>, sha: &Sha) -> Result<Known, Failure> {
-        let doing = || format!("look for {sha}");
+    /// What the mirror knows of each commit.
+    fn known(&self, asked: &Asked<'_>, wanted: &[&Sha]) -> Result<Vec<Known>, Failure> {
         let repository = history::open(&self.path(&asked.repository.name))?;
-        let commit =
-            gix::ObjectId::from_hex(sha.as_str().as_bytes()).or_fail(Exit::Malformed, doing())?;
-        if commit.kind() != repository.object_hash() {
-            return Ok(Known::Absent);
-        }
-        history::look_for(&repository, commit, &asked.patterns)
+        let look_for = |sha: &&Sha| {
+            let commit = gix::ObjectId::from_hex(sha.as_str().as_bytes())
+                .or_fail(Exit::Malformed, format!("look for {sha}"))?;
+            if commit.kind() != repository.object_hash() {
+                return Ok(Known::Absent);
+            }
+            history::look_for(&repository, commit, &asked.patterns)
+        };
+        wanted.iter().map(look_for).collect()
     }
 
     /// The same; that a commit is absent is believed of a whole history alone.
-    fn known_for_sure(&self, asked: &Asked<'_>, sha: &Sha) -> Result<Known, Failure> {
-        let known = self.known(asked, sha)?;
-        if known == Known::Absent {
+    fn known_for_sure(&self, asked: &Asked<'_>, wanted: &[&Sha]) -> Result<Vec<Known>, Failure> {
+        let known = self.known(asked, wanted)?;
+        if known.contains(&Known::Absent) {
             let repository = history::open(&self.path(&asked.repository.name))?;
             history::is_whole(&repository, &asked.patterns)?;
         }
@@ -257,15 +280,8 @@ impl<'a> Mirrors<'a> {
 }
 
 /// Why a commit is not to be had, after the remote was asked.
-fn no(
-    after: Option<Known>,
-    before: Option<Known>,
-    sha: &Sha,
-    of: &Repository,
-    is_head: bool,
-) -> No {
+fn no(field: &str, sha: &Sha, of: &Repository, was_here: bool, is_head: bool) -> No {
     let refs = of.refs.join(", ");
-    let was_here = [after, before].contains(&Some(Known::Unreached));
     let message = match was_here {
         _ if is_head => format!("the remote's HEAD is {sha}, which none of {refs} reaches"),
         true => format!(
@@ -277,7 +293,7 @@ fn no(
              fork or another reference, or was removed by a forced push"
         ),
     };
-    No { reason: Reason::CommitNotAllowed, message }
+    No { field: field.to_owned(), reason: Reason::CommitNotAllowed, message }
 }
 
 fn config(url: &RepoUrl, is_long: bool) -> String {

@@ -10,11 +10,14 @@ use ops_core::host::{Host, Lock};
 use crate::seal;
 use crate::worktree::unavailable;
 
+/// Where our references lie in a mirror.
+pub(crate) const FOLDER: &str = "refs/orb/jobs";
+
 /// How long another job's fetch may take, and how often to look whether it is done.
 pub(crate) const PATIENCE: Duration = Duration::from_mins(16);
 pub(crate) const PAUSE: Duration = Duration::from_millis(20);
 
-/// A commit that stays while a job runs. Dropping it lets it go.
+/// A commit that stays while a job runs, and others that it may look at. Dropping it lets them go.
 #[derive(Debug)]
 pub struct Pinned {
     host: Host,
@@ -24,6 +27,8 @@ pub struct Pinned {
     pub sha: Sha,
     /// The reference of ours that keeps it.
     pub reference: String,
+    /// What each reference of ours keeps, that one among them.
+    kept: Vec<(String, Sha)>,
     /// Where the repository is.
     pub url: RepoUrl,
     /// Whether the remote was asked.
@@ -37,28 +42,37 @@ pub struct Pinned {
 }
 
 impl Pinned {
-    /// Pins a commit of a mirror whose lock is held.
+    /// Pins commits of a mirror whose lock is held: the job's own, and others.
     pub(crate) fn new(
         host: &Host,
         mirror: &Path,
         url: RepoUrl,
         sha: &Sha,
+        others: &[&Sha],
         job: &JobId,
     ) -> Result<Self, Failure> {
         let lock_path = locks(mirror).join(job.as_str());
         let lock = host.lock(&lock_path)?.map_err(|busy| busy.failure("job of this id"))?;
-        let reference = format!("refs/orb/jobs/{job}");
-        let file = mirror.join(&reference);
-        unavailable(host.make_dir(&mirror.join("refs/orb/jobs"), 0o755), "make", &file)?;
-        let line = format!("{sha}\n");
-        let written = host.replace_file_unsynced(&file, line.as_bytes(), 0o644);
-        unavailable(written, "write", &file)?;
+        let folder = mirror.join(FOLDER);
+        unavailable(host.make_dir(&folder, 0o755), "make", &folder)?;
+        let reference = format!("{FOLDER}/{job}");
+        let mut kept = vec![(reference.clone(), sha.clone())];
+        for (n, sha) in others.iter().enumerate() {
+            kept.push((format!("{reference}.{}", n + 1), (*sha).clone()));
+        }
+        for (reference, sha) in &kept {
+            let file = mirror.join(reference);
+            let line = format!("{sha}\n");
+            let written = host.replace_file_unsynced(&file, line.as_bytes(), 0o644);
+            unavailable(written, "write", &file)?;
+        }
         let inode = unavailable(host.look(mirror), "look at", mirror)?.map_or(0, |it| it.inode);
         Ok(Self {
             host: host.clone(),
             mirror: mirror.to_path_buf(),
             sha: sha.clone(),
             reference,
+            kept,
             url,
             fetched: false,
             warnings: vec![],
@@ -85,20 +99,28 @@ impl Pinned {
         }
     }
 
-    /// Whether our reference still names the commit. In a mirror that took the place of ours
-    /// meanwhile there is none; who may put it there holds its lock and seals it.
-    pub(crate) fn is_pinned(&self, host: &Host) -> bool {
-        let found = host.read_plain(&self.mirror.join(&self.reference), 4096);
+    /// Our references that no longer name their commits. In a mirror that took the place of ours
+    /// meanwhile there are none; who may put it there holds its lock and seals it.
+    pub(crate) fn moved(&self, host: &Host) -> Vec<&str> {
+        let is_moved = |(reference, sha): &&(String, Sha)| {
+            let found = host.read_plain(&self.mirror.join(reference), 4096);
+            !found.is_ok_and(|(_, bytes)| bytes == format!("{sha}\n").as_bytes())
+        };
+        let moved: Vec<&str> = self.kept.iter().filter(is_moved).map(|it| it.0.as_str()).collect();
         let inode = || host.look(&self.mirror).ok().flatten().map(|it| it.inode);
-        found.is_ok_and(|(_, bytes)| bytes == format!("{}\n", self.sha).as_bytes())
-            || inode().is_some_and(|it| it != self.inode)
+        if !moved.is_empty() && inode().is_some_and(|it| it != self.inode) {
+            return vec![];
+        }
+        moved
     }
 }
 
 impl Drop for Pinned {
     fn drop(&mut self) {
         // What stays is removed by the next job.
-        let _stays = self.host.remove_file(&self.mirror.join(&self.reference)).is_err();
+        for (reference, _) in &self.kept {
+            let _stays = self.host.remove_file(&self.mirror.join(reference)).is_err();
+        }
         let _stays = self.host.remove_file(&self.lock_path).is_err();
     }
 }
@@ -106,10 +128,11 @@ impl Drop for Pinned {
 /// Removes pins of jobs whose process is gone, in a mirror or in what it once was. Returns whether
 /// others are left.
 pub(crate) fn let_go(host: &Host, mirror: &Path, folder: &Path) -> bool {
-    let pins = folder.join("refs/orb/jobs");
+    let pins = folder.join(FOLDER);
     let mut in_use = false;
     for name in host.names(&pins).unwrap_or_default() {
-        let job = name.to_str().and_then(JobId::read);
+        // A job's other commits are `<job id>.<number>`.
+        let job = name.to_str().and_then(|it| JobId::read(it.split('.').next()?));
         let lock = job.map(|it| locks(mirror).join(it.as_str()));
         if lock.as_ref().is_some_and(|it| host.lock_holder(it).is_some()) {
             in_use = true;

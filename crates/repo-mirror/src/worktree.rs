@@ -181,7 +181,9 @@ impl Worktree {
         let own = seal::of_folder(host, &self.git());
         whole("<gitdir>/", own.is_ok_and(|it| it == self.git_seal));
         whole("<mirror>/", pinned.is_sealed(host));
-        whole(&format!("<mirror>/{}", pinned.reference), pinned.is_pinned(host));
+        for reference in pinned.moved(host) {
+            whole(&format!("<mirror>/{reference}"), false);
+        }
         changes
     }
 

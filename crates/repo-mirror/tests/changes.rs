@@ -2,6 +2,7 @@
 //! of the first 18, and the last makes it run a program.
 #![expect(clippy::disallowed_methods, clippy::unwrap_used, reason = "sets up repositories")]
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
@@ -67,8 +68,10 @@ impl Scene {
         };
         let (host, home, id) = (Host::real(), dir.path().join("home"), id());
         fs::create_dir_all(&home).unwrap();
-        let pinned =
-            Mirrors::new(&host, &home).pin(&repository, None, &id, false).unwrap().unwrap();
+        let pinned = Mirrors::new(&host, &home)
+            .pin(&repository, None, &BTreeMap::new(), &id, false)
+            .unwrap()
+            .unwrap();
         // The git folder is used from outside here, so that git can be asked, too.
         let objects = pinned.mirror.join("objects");
         let scratch = if Path::new("/dev/shm").is_dir() {

@@ -5,7 +5,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use jobs::{JobId, Repository, Sha};
 use ops_core::failure::{Exit, Failure};
@@ -83,10 +83,21 @@ impl Scene {
         Sha::read(&self.git(&["rev-parse", "HEAD"])).unwrap()
     }
 
-    fn pin(&self, sha: &Sha, anew: bool) -> Result<Result<Pinned, No>, Failure> {
+    fn pin(&self, sha: &Sha, anew: bool) -> Result<Result<Pinned, Vec<No>>, Failure> {
+        self.pin_with(sha, &[], anew)
+    }
+
+    fn pin_with(
+        &self,
+        sha: &Sha,
+        others: &[(&str, &Sha)],
+        anew: bool,
+    ) -> Result<Result<Pinned, Vec<No>>, Failure> {
+        let others =
+            others.iter().map(|(field, sha)| ((*field).to_owned(), (*sha).clone())).collect();
         let home = self.dir.path().join("home");
         let mirrors = Mirrors::new(&self.host, &home).within(self.bounds);
-        mirrors.pin(&self.repository, Some(sha), &id(), anew)
+        mirrors.pin(&self.repository, Some(sha), &others, &id(), anew)
     }
 
     fn tree(&self, pinned: &Pinned) -> Worktree {
@@ -152,6 +163,52 @@ fn a_mirror_that_is_replaced_stays_for_the_jobs_that_use_it() {
 }
 
 #[test]
+fn other_commits_are_fetched_once_held_to_the_references_and_pinned() {
+    let scene = Scene::new();
+    let first = scene.commit(b"one");
+    let away = scene.commit(b"withdrawn");
+    drop(scene.pin(&away, false).unwrap().unwrap());
+    scene.git(&["reset", "-q", "--hard", first.as_str()]);
+    let second = scene.commit(b"two");
+    scene.git(&["update-ref", "refs/pull/1/head", "HEAD"]);
+    scene.git(&["reset", "-q", "--hard", first.as_str()]);
+    let never = Sha::read(&"1".repeat(40)).unwrap();
+    let pins = scene.mirrors().join("t.git/refs/orb/jobs");
+    // As one that is here was reachable when it was last asked for, it still is.
+    drop(scene.pin_with(&first, &[("a", &away)], false).unwrap().unwrap());
+    let others = [("a", &away), ("b", &never), ("c", &first), ("d", &second)];
+    let nos = scene.pin_with(&first, &others, false).unwrap().unwrap_err();
+    let fields: Vec<&str> = nos.iter().map(|it| it.field.as_str()).collect();
+    assert_eq!(fields, ["a", "b", "d"]);
+    assert!(nos[0].message.contains("forced push") && nos[1].message.contains("never pushed"));
+    assert!(scene.names(&pins).is_empty());
+    // On the remote, and not here yet.
+    scene.git(&["reset", "-q", "--hard", second.as_str()]);
+    let asked = scene.pin_with(&first, &[("a", &second), ("b", &second)], false).unwrap().unwrap();
+    assert!(asked.fetched);
+    let tree = scene.tree(&asked);
+    assert_eq!(scene.names(&pins).len(), 2, "one for each commit");
+    let home = scene.dir.path().join("home");
+    Mirrors::new(&scene.host, &home).gc(&["t"], Duration::ZERO, u64::MAX).unwrap();
+    let again = scene.pin_with(&second, &[("a", &first)], false).unwrap().unwrap();
+    assert_eq!((again.fetched, scene.names(&pins).len()), (false, 4));
+    drop(again);
+    assert_eq!(tree.compare(&scene.host, &asked), []);
+    fs::write(pins.join(format!("{}.1", asked.reference.rsplit('/').next().unwrap())), "x")
+        .unwrap();
+    assert!(tree.compare(&scene.host, &asked)[0].path.ends_with(".1"));
+    drop((tree, asked));
+    assert!(scene.names(&pins).is_empty());
+    // Pins of a killed job go, all of them.
+    let job = id();
+    for name in [job.to_string(), format!("{job}.1"), format!("{job}.2")] {
+        fs::write(pins.join(name), format!("{first}\n")).unwrap();
+    }
+    drop(scene.pin(&second, false).unwrap().unwrap());
+    assert!(scene.names(&pins).is_empty());
+}
+
+#[test]
 fn what_killed_jobs_pinned_is_let_go_and_what_living_ones_pinned_stays() {
     let scene = Scene::new();
     let sha = scene.commit(b"one");
@@ -162,12 +219,132 @@ fn what_killed_jobs_pinned_is_let_go_and_what_living_ones_pinned_stays() {
     let second = scene.pin(&sha, false).unwrap().unwrap();
     assert_eq!(scene.names(&folder).len(), 2);
     let home = scene.dir.path().join("home");
-    let swept = Mirrors::new(&scene.host, &home).gc(&[], Duration::ZERO).unwrap();
+    let swept = Mirrors::new(&scene.host, &home).gc(&[], Duration::ZERO, u64::MAX).unwrap();
     assert!(!swept[0].removed, "it is in use");
     assert_eq!(scene.names(&folder).len(), 2);
     drop((living, second));
-    let swept = Mirrors::new(&scene.host, &home).gc(&[], Duration::ZERO).unwrap();
+    let swept = Mirrors::new(&scene.host, &home).gc(&[], Duration::ZERO, u64::MAX).unwrap();
     assert!(swept[0].removed);
+}
+
+#[test]
+fn hooks_that_cannot_be_set_up_are_a_warning_with_what_git_said() {
+    let mut scene = Scene::new();
+    let plain = scene.commit(b"no hooks");
+    fs::create_dir(scene.source().join(".githooks")).unwrap();
+    fs::write(scene.source().join(".githooks/pre-commit"), "#!/bin/sh\n").unwrap();
+    let hooked = scene.commit(b"hooks");
+    let set = |tree: &Worktree| {
+        fs::read_to_string(tree.git().join("config")).unwrap().contains("hooksPath = .githooks")
+    };
+    let pinned = scene.pin(&hooked, false).unwrap().unwrap();
+    let tree = scene.tree(&pinned);
+    assert_eq!((tree.warnings.as_slice(), set(&tree)), (&[][..], true));
+    drop((tree, pinned));
+    let bin = scene.dir.path().join("bin");
+    fs::create_dir(&bin).unwrap();
+    let (real, now) = (scene.host.clone(), scene.host.now());
+    // Without git, and with one that fails at this alone.
+    for (script, why) in [
+        (None, "git"),
+        (Some("#!/bin/sh\necho 'fatal: could not lock config file' >&2\nexit 4\n"), "lock config"),
+    ] {
+        if let Some(script) = script {
+            fs::write(bin.join("git"), script).unwrap();
+            fs::set_permissions(bin.join("git"), fs::Permissions::from_mode(0o755)).unwrap();
+        }
+        for (sha, is_told) in [(&hooked, true), (&plain, false)] {
+            scene.host = real.clone();
+            let pinned = scene.pin(sha, false).unwrap().unwrap();
+            scene.host = Host::with([("PATH", bin.to_str().unwrap())], now);
+            let tree = scene.tree(&pinned);
+            assert_eq!(tree.warnings.len(), usize::from(is_told), "{:?}", tree.warnings);
+            for warning in &tree.warnings {
+                assert!(warning.starts_with("HOOKS_PATH_NOT_SET: "), "{warning}");
+                assert!(warning.contains(why), "{warning}");
+            }
+            // The tree is as good without.
+            assert!(!set(&tree));
+            assert_eq!(tree.compare(&scene.host, &pinned), []);
+        }
+    }
+}
+
+/// Sets when a mirror was last used.
+fn used(mirror: &Path, seconds: u64) {
+    let pins = fs::File::open(mirror.join("refs/orb/jobs")).unwrap();
+    pins.set_modified(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)).unwrap();
+}
+
+#[test]
+fn mirrors_give_way_to_size_the_longest_unused_first_and_never_one_in_use() {
+    let mut scene = Scene::new();
+    let sha = scene.commit(&scene.host.random::<20_000>());
+    let home = scene.dir.path().join("home");
+    let make = |scene: &mut Scene, name: &str| {
+        scene.repository.name = name.into();
+        scene.pin(&sha, false).unwrap().unwrap()
+    };
+    let names = ["a", "b", "c", "d"];
+    // By the bytes that may stay, in halves of a mirror's size: which go.
+    for (halves, is_used, want) in [
+        (9, false, ""),
+        (8, false, ""),
+        (7, false, "c"),
+        (6, false, "c"),
+        (5, false, "ca"),
+        (1, false, "cadb"),
+        (0, false, "cadb"),
+        (7, true, "a"),
+        (0, true, "adb"),
+    ] {
+        let mut held = None;
+        for (name, at) in names.iter().zip([2_000, 4_000, 1_000, 3_000]) {
+            let pinned = make(&mut scene, name);
+            if *name == "c" && is_used {
+                held = Some(pinned);
+            } else {
+                drop(pinned);
+            }
+            used(&scene.mirrors().join(format!("{name}.git")), at);
+        }
+        let gc = |most| Mirrors::new(&scene.host, &home).gc(&names, Duration::MAX, most).unwrap();
+        let packed = gc(u64::MAX);
+        assert!(packed.iter().all(|it| !it.removed && it.bytes > 20_000), "{packed:?}");
+        let whole: u64 = packed.iter().map(|it| it.bytes).sum();
+        let swept = gc(whole * halves / 8);
+        let gone: Vec<&str> =
+            swept.iter().filter(|it| it.removed).map(|it| it.name.as_str()).collect();
+        assert_eq!(gone.concat(), want, "{halves} {is_used}");
+        assert!(swept.iter().all(|it| it.bytes > 20_000), "what was freed is told, too");
+        for it in &swept {
+            let is_there = scene.mirrors().join(format!("{}.git", it.name)).exists();
+            assert_ne!(is_there, it.removed, "{}", it.name);
+        }
+        drop(held);
+    }
+}
+
+#[test]
+fn a_mirror_that_cannot_be_packed_does_not_keep_others_from_going() {
+    let mut scene = Scene::new();
+    let sha = scene.commit(b"one");
+    for name in ["a", "b"] {
+        scene.repository.name = name.into();
+        drop(scene.pin(&sha, false).unwrap().unwrap());
+        used(&scene.mirrors().join(format!("{name}.git")), if name == "a" { 9 } else { 1 });
+    }
+    for file in scene.names(&scene.mirrors().join("a.git/objects/pack")) {
+        let path = scene.mirrors().join("a.git/objects/pack").join(file);
+        fs::remove_file(&path).unwrap();
+        fs::write(&path, "torn").unwrap();
+    }
+    let home = scene.dir.path().join("home");
+    let half = fs::metadata(scene.mirrors().join("b.git/config")).unwrap().len() + 2_000;
+    let swept = Mirrors::new(&scene.host, &home).gc(&["a", "b"], Duration::MAX, half).unwrap();
+    let told: Vec<(&str, bool, bool)> =
+        swept.iter().map(|it| (it.name.as_str(), it.removed, it.unpacked.is_some())).collect();
+    assert_eq!(told, [("b", true, false), ("a", false, true)]);
 }
 
 #[test]
@@ -180,7 +357,7 @@ fn a_clock_that_jumps_removes_nothing_that_is_used() {
     for (now, removed) in [("2106-01-01T00:00:00Z", false), ("1990-01-01T00:00:00Z", false)] {
         let search = std::env::var("PATH").unwrap();
         let host = Host::with([("PATH", search)], parse(now).unwrap());
-        let swept = Mirrors::new(&host, &home).gc(&["t"], Duration::from_hours(720)).unwrap();
+        let swept = Mirrors::new(&host, &home).gc(&["t"], Duration::from_hours(720), 0).unwrap();
         assert_eq!(swept[0].removed, removed, "{now}");
         assert_eq!(tree.compare(&host, &living), [], "{now}");
     }

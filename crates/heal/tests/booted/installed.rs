@@ -172,7 +172,7 @@ fn installing_twice_changes_nothing_and_uninstalling_takes_it_all_away() {
     let install = "cd /root/kit && ops/install.sh --from bin";
     let said = run(&machine, &["sh", "-c", install]).expect(0).stdout;
     assert!(said.contains("enable --quiet --now aiops-guard.timer"), "{said}");
-    for timer in ["guard", "doctor", "smoke", "notify"] {
+    for timer in ["guard", "doctor", "smoke", "notify", "orb-gc"] {
         assert_eq!(machine.is_active(&format!("aiops-{timer}.timer")), "active");
     }
     let said = run(&machine, &["sh", "-c", install]).expect(0).stdout;

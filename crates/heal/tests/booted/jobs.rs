@@ -1,4 +1,5 @@
-//! Read-only jobs by the installed units: an API and a worker without root, and a job in its walls.
+//! Read-only jobs by the installed units: an API and a worker without root, a job in its walls, and
+//! what collects the mirrors.
 
 use std::time::Duration;
 
@@ -94,4 +95,44 @@ fn nightly(machine: &Machine) {
     let said = machine.journal(unit);
     assert!(said.contains("FAILED  runner.smoke"), "{said}");
     drop(run(machine, &["systemctl", "start", UNITS[0]]).expect(0));
+}
+
+#[test]
+fn mirrors_and_trees_are_collected_by_the_unit_of_their_own_timer() {
+    let base = booted::or_skip!(Base::get());
+    let base = booted::or_skip!(base.with_packages(&["git", "bubblewrap"]));
+    let options = Options { containers: true, ..Options::default() };
+    let machine = installed_with(&base, options, &["doctor", "key", "orb-wrap"]);
+    let commit = prepare(&machine);
+    let collected = || {
+        let done = run(&machine, &["systemctl", "start", "aiops-orb-gc"]);
+        let journal = machine.journal("aiops-orb-gc");
+        assert_eq!(done.code, 0, "{journal}");
+        journal
+    };
+    // Where no job ever ran nothing is begun.
+    let journal = collected();
+    assert!(!journal.contains("mirrors stay"), "{journal}");
+    let argv = ["runuser", "-u", "aiops", "--", "orb-wrap", "run", "--home", HOME];
+    let job = ["--job", "orb_doctor", "--repo", "demo", "--sha", &commit];
+    drop(run(&machine, &[&argv[..], &job[..]].concat()).expect(0));
+    // A mirror of nothing that is listed, the tree of a job that was killed, and something that this
+    // user has there beside: systemd itself would take that, were the unit to say RemoveIPC=.
+    let tree = "/dev/shm/aiops-orb-$(id -u aiops)";
+    let script = format!(
+        "cp -a {HOME}/mirrors/demo.git {HOME}/mirrors/unlisted.git &&
+        mkdir -p {tree}/living {tree}/20260101T000000Z-abcdef/tree && chown -R aiops:aiops {tree}"
+    );
+    drop(run(&machine, &["sh", "-c", &script]).expect(0));
+    let left = format!("cd {HOME}/mirrors && ls -d *.git; ls {tree}");
+    let left = || run(&machine, &["sh", "-c", &left]).stdout;
+    let journal = collected();
+    assert_eq!(left(), "demo.git\nliving\n", "{journal}");
+    assert!(journal.contains("kept demo: ") && !journal.contains("could not"), "{journal}");
+    let bound = "[Service]\nExecStart=\nExecStart=/opt/ai-ops-runner/bin/orb-wrap gc --max-mib 0 \
+        --home /var/lib/ai-ops-runner\n";
+    machine.put("/etc/systemd/system/aiops-orb-gc.service.d/bound.conf", bound, 0o644);
+    drop(run(&machine, &["systemctl", "daemon-reload"]).expect(0));
+    let journal = collected();
+    assert_eq!(left(), "living\n", "{journal}");
 }

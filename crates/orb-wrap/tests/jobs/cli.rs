@@ -108,6 +108,22 @@ fn what_is_not_listed_is_rejected_with_every_reason() {
 }
 
 #[test]
+fn a_parameter_that_is_given_twice_is_refused() {
+    let world = World::new(false);
+    for call in ["run", "explain"] {
+        let mut args = vec![call, "--job", "hostile", "--repo", "target", "--param", "word=a"];
+        for again in ["word=b", "word=a"] {
+            args.truncate(7);
+            args.extend(["--param", again]);
+            let ran = world.orb(&args);
+            assert_eq!((ran.code, ran.artifact.is_none()), (65, true), "{ran:?}");
+            assert!(ran.err.contains("word is given twice"), "{}", ran.err);
+        }
+    }
+    assert!(!world.path("home/artifacts/jobs").exists(), "no job was begun");
+}
+
+#[test]
 fn only_commits_that_an_allowed_reference_reaches_are_looked_at() {
     let world = World::new(false);
     let first = world.git(&["rev-parse", "HEAD"]);
@@ -233,12 +249,82 @@ fn a_review_bundle_becomes_packets_where_it_is_too_large() {
         assert!(ran.output(&format!("{folder}/packet_001.txt")).contains("+bbbb"));
         let archive = it.review_packets_archive.clone().unwrap();
         assert!(it.outputs.iter().any(|it| it.path == archive));
-        let ran = run(
-            &world,
-            "orb_review_bundle",
-            &["--param", &format!("since_sha={}", "1".repeat(40))],
-        );
-        assert_eq!((ran.code, ran.json["status"].as_str()), (1, Some("failure")));
+    });
+}
+
+#[test]
+fn packets_that_were_not_made_whole_do_not_hide_how_the_job_ended() {
+    as_each_user(|world| {
+        let half = "to=$ARTIFACT_DIR/review_packets/20260101T000000Z
+            mkdir -p $to; echo one > $to/packet_001.txt";
+        let meta = "echo '{}' > $to/size_cap_meta.json";
+        let archive = "echo x > $to/ORB_REVIEW_PACKETS.tar.gz";
+        for (rest, word) in [
+            ("exit 3", "failure EXIT_CODE"),
+            ("sleep 60", "timeout DEADLINE"),
+            (
+                "for i in 1 2 3 4 5 6; do perl -e '$x = q(x) x (60 << 20); sleep 60' & done; wait",
+                "failure MEMORY_LIMIT",
+            ),
+            (
+                "for i in 1 2 3; do head -c 2000000 /dev/zero > $to/$i; done; sleep 60",
+                "failure ARTIFACT_LIMIT",
+            ),
+            ("exit 0", "failure PACKETS_INCOMPLETE"),
+            (meta, "failure PACKETS_INCOMPLETE"),
+            (archive, "failure PACKETS_INCOMPLETE"),
+            (
+                &format!("{archive}; echo '{{' > $to/size_cap_meta.json"),
+                "failure PACKETS_INCOMPLETE",
+            ),
+            (&format!("{archive}; {meta}; exit 1"), "failure EXIT_CODE"),
+            (&format!("{archive}; {meta}"), "success"),
+        ] {
+            world.put("job.sh", &format!("#!/bin/sh\n{half}\n{rest}\n"));
+            world.commit("job");
+            let ran = run(&world, "bundle", &[]);
+            let is_whole = word == "success";
+            assert_eq!((ran.code, ran.word().as_str()), (i32::from(!is_whole), word), "{rest}");
+            assert_eq!(ran.artifact().size_cap_exceeded, is_whole, "{rest}");
+            assert_eq!(ran.artifact().review_packets_dir.is_some(), is_whole, "{rest}");
+        }
+    });
+}
+
+#[test]
+fn commits_in_parameters_are_held_to_the_allowed_references_as_the_jobs_own() {
+    as_each_user(|world| {
+        let first = world.git(&["rev-parse", "HEAD"]);
+        world.put("a.txt", "withdrawn\n");
+        let away = world.commit("withdrawn");
+        assert_eq!(run(&world, "orb_doctor", &["--sha", &away]).word(), "success");
+        world.git(&["reset", "-q", "--hard", &first]);
+        world.put("a.txt", "good\n");
+        let good = world.commit("good");
+        assert_eq!(run(&world, "orb_doctor", &["--sha", &good]).word(), "success");
+        let bundle = |since: &str, to: &str| {
+            let (since, to) = (format!("since_sha={since}"), format!("to_sha={to}"));
+            let params = ["--sha", &first, "--param", &since, "--param", &to];
+            run(&world, "orb_review_bundle", &params)
+        };
+        let refused = |ran: &Ran| -> Vec<String> {
+            assert_eq!((ran.code, ran.word().as_str()), (1, "rejected COMMIT_NOT_ALLOWED"));
+            assert_eq!(ran.said(), "", "nothing was started");
+            ran.artifact().rejections.iter().map(|it| it.field.clone()).collect()
+        };
+        let never = "1".repeat(40);
+        let ran = bundle(&first, &away);
+        assert_eq!(refused(&ran), ["params.to_sha"]);
+        let message = &ran.artifact().rejections[0].message;
+        assert!(message.contains("forced push"), "{message}");
+        assert_eq!(refused(&bundle(&away, &good)), ["params.since_sha"]);
+        assert_eq!(refused(&bundle(&never, &away)), ["params.since_sha", "params.to_sha"]);
+        // One that is on the remote, and not here yet, is fetched.
+        world.put("a.txt", "better\n");
+        let better = world.commit("better");
+        let ran = bundle(&first, &better);
+        assert_eq!(ran.word(), "success", "{}", ran.said());
+        assert!(ran.output("REVIEW_BUNDLE.txt").contains("+better"));
     });
 }
 
@@ -333,11 +419,37 @@ fn what_there_is_can_be_listed_and_explained() {
     let plan = world.orb(&["explain", "--job", "orb_doctor", "--repo", "target"]);
     valid("job.plan.schema.json", &plan.json);
     assert_eq!((plan.code, plan.json["allowed"].as_bool()), (0, Some(true)));
+    assert_eq!((&plan.json["network"], &plan.json["params"]), (&json!("none"), &json!({})));
     let no = world.orb(&["explain", "--job", "orb_doctor", "--repo", "other"]);
+    valid("job.plan.schema.json", &no.json);
     assert_eq!((no.code, no.json["allowed"].as_bool()), (1, Some(false)));
     let gc = world.orb(&["gc"]);
     valid("job.gc.schema.json", &gc.json);
     assert_eq!(gc.code, 0);
+}
+
+#[test]
+fn a_person_is_told_every_limit_and_what_was_given() {
+    let world = World::new(false);
+    let asked = ["explain", "--job", "hostile", "--repo", "target", "--param", "word=abc"];
+    let call = world.command(&asked);
+    let mut plain = std::process::Command::new(call.get_program());
+    plain.args(call.get_args().filter(|it| *it != "--json")).env_clear();
+    plain.envs(call.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    let said = String::from_utf8(plain.output().unwrap().stdout).unwrap();
+    for part in [
+        "repo:job.sh word over file://",
+        " at the remote's HEAD\n",
+        "  with word=\"abc\"\n",
+        "  at most 60s, 256 MiB of memory, 48 processes\n",
+        "  4 MiB of outputs, 8 MiB of /tmp\n",
+        "  65536 bytes of standard output, as many of standard error\n",
+        "  network: none\n",
+        "  the sandbox must hold: read_only_mount, ",
+    ] {
+        assert!(said.contains(part), "{part:?} in {said}");
+    }
+    assert_eq!(world.orb(&asked).json["params"], json!({"word": "abc"}));
 }
 
 #[test]
@@ -350,9 +462,30 @@ fn gc_packs_what_is_listed_and_removes_what_is_not() {
     // What gc changed is ours: the mirror is not made anew for it.
     let ran = run(&world, "orb_doctor", &["--sha", &sha]);
     assert_eq!((ran.word().as_str(), ran.artifact().warnings.len()), ("success", 0), "{ran:?}");
+    let kept = &world.orb(&["gc"]).json;
+    assert_eq!(
+        (&kept["kept_bytes"], &kept["over_bytes"]),
+        (&kept["mirrors_kept"]["target"], &json!(0))
+    );
     fs::write(world.path("configs/repo_allowlist.yaml"), "repos: []\n").unwrap();
     assert_eq!(world.orb(&["gc"]).json["mirrors_removed"], json!(["target"]));
     assert!(!world.path("home/mirrors/target.git").exists());
+}
+
+#[test]
+fn gc_removes_mirrors_that_take_too_much_and_says_what_that_freed() {
+    let world = World::new(false);
+    let sha = world.git(&["rev-parse", "HEAD"]);
+    assert_eq!(run(&world, "orb_doctor", &["--sha", &sha]).word(), "success");
+    let gc = world.orb(&["gc", "--max-mib", "1"]);
+    assert_eq!((gc.code, &gc.json["mirrors_removed"]), (0, &json!([])), "{gc:?}");
+    let gc = world.orb(&["gc", "--max-mib", "0"]);
+    valid("job.gc.schema.json", &gc.json);
+    assert_eq!((gc.code, &gc.json["mirrors_removed"]), (0, &json!(["target"])), "{gc:?}");
+    assert!(gc.json["freed"]["target"].as_u64().unwrap() > 0);
+    assert_eq!((&gc.json["kept_bytes"], &gc.json["over_bytes"]), (&json!(0), &json!(0)));
+    assert!(!world.path("home/mirrors/target.git").exists());
+    assert_eq!(run(&world, "orb_doctor", &["--sha", &sha]).word(), "success", "fetched again");
 }
 
 #[test]
@@ -378,7 +511,7 @@ fn two_jobs_with_one_artifact_folder_do_not_write_into_each_other() {
     let script = format!("#!/bin/sh\n{mark} &\nwhile [ ! -e $ARTIFACT_DIR/go ]; do :; done\n");
     world.put("job.sh", &script);
     world.commit("job");
-    let folder = world.path("home/artifacts/jobs/20260101T000000Z-abcdef");
+    let folder = world.path("home/artifacts/jobs/20260101T000000Z-abcde0");
     let path = folder.to_str().unwrap();
     let args = ["run", "--job", "hostile", "--repo", "target", "--artifact-dir", path];
     let first = world.command(&args).stdout(std::process::Stdio::piped()).spawn().unwrap();

@@ -9,3 +9,4 @@ mod hostile;
 mod quota;
 mod remotes;
 mod support;
+mod terminal;

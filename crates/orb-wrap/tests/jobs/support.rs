@@ -22,6 +22,14 @@ const TYPES: &str = r#"
     requires_repo_allowlist: true
     network: none
     limits: {memory_mib: 256, processes: 48, output_bytes: 65536, artifact_mib: 4, tmp_mib: 8}
+  bundle:
+    about: tests
+    kind: review_bundle
+    argv: ["repo:job.sh"]
+    timeout: 2s
+    requires_repo_allowlist: true
+    network: none
+    limits: {memory_mib: 256, processes: 48, output_bytes: 65536, artifact_mib: 4, tmp_mib: 8}
   brief:
     about: tests
     argv: ["repo:job.sh"]
