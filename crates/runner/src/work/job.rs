@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use jobs::Artifact;
-use ops_core::config::Source;
+use jobs::{Artifact, JobTypes};
+use ops_core::config::{self, Source};
 use ops_core::host::{Exec, Finished};
 use run_queue::{Claimed, Job, Lease, Told};
 
@@ -17,8 +17,9 @@ use super::{AFTER_FAULT, Shop};
 /// The largest artifact.json that is read, bytes.
 const LARGEST: u64 = 16 << 20;
 
-/// Variables of this process that a job's program gets: where ssh finds keys, and where ours lie.
-const PASSED: [&str; 4] = ["HOME", "SSH_AUTH_SOCK", "AIOPS_LOG", "TMPDIR"];
+/// Variables of this process that orb-wrap gets: how ssh is called and where it finds keys, and what
+/// orb-wrap itself reads.
+const PASSED: [&str; 5] = ["HOME", "SSH_AUTH_SOCK", "AIOPS_SSH_COMMAND", "AIOPS_LOG", "TMPDIR"];
 
 impl Shop {
     /// Runs a job under its lease, which was asked for at `since` of the machine's uptime; whether it
@@ -109,12 +110,21 @@ impl Shop {
         // `runner inside` wants to know a home, too.
         exec.env.insert("AIOPS_HOME".into(), self.home.clone().into());
         exec.env.insert("AIOPS_TRIGGER".into(), "api".into());
-        for name in PASSED {
-            if let Some(value) = self.host.env(name) {
+        let passed = PASSED.iter().map(|name| (*name).to_owned());
+        for name in passed.chain(self.passed_to(&wanted.job_type)) {
+            if let Some(value) = self.host.env(&name) {
                 exec.env.insert(name.into(), value.into());
             }
         }
         exec
+    }
+
+    /// The variables that the allowlist lets pass to jobs of a type, as it is now: orb-wrap reads
+    /// it for each job, and is the one to tell what is wrong with it.
+    fn passed_to(&self, job_type: &str) -> Vec<String> {
+        let types: Result<JobTypes, _> = config::load(&self.host, &self.configs);
+        let passed = types.ok().and_then(|mut it| it.jobs.remove(job_type));
+        passed.map(|it| it.pass_env).unwrap_or_default()
     }
 
     /// The artifact that a job left, whole and its own.

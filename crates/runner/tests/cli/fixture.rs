@@ -31,12 +31,14 @@ pub(crate) struct Site {
     database: Option<String>,
     /// Programs that every call is started by, such as `ip netns exec NAME`.
     pub(crate) through: Vec<String>,
+    /// Variables that every call gets beside the usual.
+    pub(crate) env: Vec<(String, String)>,
 }
 
 impl Site {
     pub(crate) fn new(database: Option<String>) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let site = Self { folder, database, through: vec![] };
+        let site = Self { folder, database, through: vec![], env: vec![] };
         for name in ["bin", "home", "configs", "secrets"] {
             fs::create_dir(site.at(name)).unwrap();
         }
@@ -97,6 +99,7 @@ impl Site {
         if let Some(url) = &self.database {
             command.env("AIOPS_DATABASE_URL", url);
         }
+        command.envs(self.env.iter().map(|(name, value)| (name, value)));
         command.stdin(Stdio::null());
         command
     }
