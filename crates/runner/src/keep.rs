@@ -11,7 +11,7 @@ use ops_core::cli::Context;
 use ops_core::failure::{Exit, Failure, OrFail};
 use ops_core::host::{Host, Kind, Stop};
 use ops_core::time::{SignedDuration, Timestamp};
-use run_queue::{Fault, Job, Queue};
+use run_queue::{Fault, Job, Micros, Queue};
 
 use crate::settings::{Retention, Settings};
 
@@ -84,21 +84,26 @@ fn forget(
     let age = SignedDuration::from_hours(24 * i64::from(retention.days));
     let oldest = now.checked_sub(age).unwrap_or(Timestamp::MIN);
     let sizes = sizes(host, folder);
+    let (counted, strangers) = judged(queue, &sizes)?;
     let mut left = Left {
         jobs: queue.counts()?.iter().filter(|(it, _)| it.is_final()).map(|(_, n)| n).sum(),
-        bytes: sizes.values().map(|found| found.bytes).sum(),
+        bytes: counted,
     };
+    let mut strangers = strangers.into_iter().peekable();
     let mut kept = 0;
     loop {
         let ended = queue.ended(kept, TOGETHER)?;
-        let gone: Vec<String> = ended
-            .iter()
-            .filter(|job| {
-                let bytes = sizes.get(&job.job_id).map_or(0, |found| found.bytes);
-                left.must_go(job, bytes, oldest, retention)
-            })
-            .map(|job| job.job_id.clone())
-            .collect();
+        let mut gone: Vec<String> = vec![];
+        for job in &ended {
+            let is_before = |it: &Stranger| job.finished_at.is_some_and(|at| it.changed <= at);
+            while let Some(stranger) = strangers.next_if(is_before) {
+                left.see_off(host, folder, &stranger, oldest, retention);
+            }
+            let bytes = sizes.get(&job.job_id).map_or(0, |found| found.bytes);
+            if left.must_go(job, bytes, oldest, retention) {
+                gone.push(job.job_id.clone());
+            }
+        }
         for job_id in &gone {
             remove(host, folder, job_id);
         }
@@ -110,13 +115,41 @@ fn forget(
             break;
         }
     }
-    // Folders that no queue knows: runs by hand, and jobs that another host forgot.
-    for (job_id, found) in &sizes {
-        if found.changed < oldest && queue.get(job_id)?.is_none() {
-            remove(host, folder, job_id);
-        }
+    for stranger in strangers {
+        left.see_off(host, folder, &stranger, oldest, retention);
     }
     Ok(())
+}
+
+/// A folder that no queue knows: a run by hand, or a job that another host forgot.
+#[derive(Debug)]
+struct Stranger {
+    job_id: String,
+    /// How much of what is counted goes with it, bytes.
+    bytes: u64,
+    changed: Micros,
+}
+
+/// How much lies in all folders that may have to go for their size, and those of them that no queue
+/// knows, the oldest first. What still runs, here or elsewhere, is not to be had: it is not counted
+/// either, or others would go in its stead.
+fn judged(
+    queue: &dyn Queue,
+    sizes: &BTreeMap<String, Found>,
+) -> Result<(u64, Vec<Stranger>), Fault> {
+    let (mut counted, mut strangers) = (0_u64, vec![]);
+    for (job_id, found) in sizes {
+        let job = queue.get(job_id)?;
+        let has_ended = job.as_ref().map_or(found.is_whole, |job| job.status.is_final());
+        let bytes = if has_ended { found.bytes } else { 0 };
+        counted = counted.saturating_add(bytes);
+        if job.is_none() {
+            let changed = found.changed.as_microsecond();
+            strangers.push(Stranger { job_id: job_id.clone(), bytes, changed });
+        }
+    }
+    strangers.sort_by_key(|it| it.changed);
+    Ok((counted, strangers))
 }
 
 /// What there still is.
@@ -137,6 +170,23 @@ impl Left {
             self.bytes = self.bytes.saturating_sub(bytes);
         }
         must_go
+    }
+
+    /// Removes a folder that no queue knows, if it has to go; one that is not whole may still be
+    /// written, and goes by age alone.
+    fn see_off(
+        &mut self,
+        host: &Host,
+        folder: &Path,
+        it: &Stranger,
+        oldest: Timestamp,
+        keep: &Retention,
+    ) {
+        let is_old = it.changed < oldest.as_microsecond();
+        if is_old || (it.bytes > 0 && self.is_too_much(keep)) {
+            self.bytes = self.bytes.saturating_sub(it.bytes);
+            remove(host, folder, &it.job_id);
+        }
     }
 
     /// Whether one that ended then, or later, may have to go.
@@ -161,6 +211,8 @@ fn is_old(job: &Job, oldest: Timestamp) -> bool {
 struct Found {
     bytes: u64,
     changed: Timestamp,
+    /// Whether its artifact is there, which is written last.
+    is_whole: bool,
 }
 
 /// The folders of jobs, with how much is in them.
@@ -173,7 +225,9 @@ fn sizes(host: &Host, folder: &Path) -> BTreeMap<String, Found> {
             let changed = i64::try_from(it.modified_ns / 1_000).ok()?;
             let changed = Timestamp::from_microsecond(changed).ok()?;
             let bytes = size(host, &folder.join(&job_id));
-            Some((job_id, Found { bytes, changed }))
+            let artifact = host.look(&folder.join(&job_id).join("artifact.json"));
+            let is_whole = artifact.ok().flatten().is_some_and(|it| it.kind == Kind::File);
+            Some((job_id, Found { bytes, changed, is_whole }))
         })
         .collect()
 }
