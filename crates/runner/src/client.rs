@@ -46,6 +46,7 @@ pub(crate) fn submit(
             Err(failure) if failure.exit != Exit::Unavailable || tries == TRIES => {
                 return Err(failure);
             }
+            // An API that is being started again, or an answer that broke off.
             _ => context.host.pause(BETWEEN_TRIES),
         }
         tries += 1;
@@ -61,7 +62,7 @@ pub(crate) fn submit(
     let limit = Duration::from_secs(wish.wait_seconds.into());
     let end = begun.saturating_add(limit);
     let Some(job) = follow::to_its_end(&api, context, &job, end)? else {
-        return Err(Failure::new(Exit::TryLater, format!("tell how {} ended", job.job_id))
+        return Err(Failure::new(Exit::Unavailable, format!("tell how {} ended", job.job_id))
             .because(format!("it has not within {} s", limit.as_secs()))
             .hint(format!("runner show {}", job.job_id)));
     };

@@ -90,9 +90,16 @@ fn what_is_missing_is_told_with_its_code() {
     // Nobody listens there: the port was ours a moment ago.
     let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let nobody = format!("http://{free}");
-    drop(site.call(&["--api", &nobody, "list"]).expect(75));
-    drop(site.call(&["--api", &nobody, "smoke"]).expect(75));
+    drop(site.call(&["--api", &nobody, "list"]).expect(69));
+    drop(site.call(&["--api", &nobody, "smoke"]).expect(69));
+    let said = site.call(&[&["--api", &nobody][..], &submit("act=ok", &["--wait"])].concat());
+    assert!(said.code == Some(69) && said.err.contains("reach the API"), "{}", said.err);
     drop(site.call(&["--api", "http://192.0.2.1", "list"]).expect(2));
+    let api = site.start("api", &[]);
+    let said = site.ask(&api, &submit("act=ok", &["--wait", "--wait-seconds", "1"])).expect(69);
+    assert!(said.err.contains("it has not within 1 s"), "{}", said.err);
+    assert!(said.err.contains("hint: runner show "), "{}", said.err);
+    drop(api);
     for listen in ["0.0.0.0:0", "192.0.2.1:0", "100.64.0.1:0"] {
         drop(site.call(&["api", "--listen", listen]).expect(78));
     }
