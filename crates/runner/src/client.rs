@@ -67,8 +67,12 @@ pub(crate) fn submit(
             .hint(format!("runner show {}", job.job_id)));
     };
     let path = format!("/jobs/{}/artifacts", job.job_id);
-    let artifacts: Option<ArtifactList> = document(&api.get(&path, &[])?)?.ok();
-    Ok(Box::new(Ended { job, files: artifacts.map(|it| it.files).unwrap_or_default() }))
+    let reply = api.get(&path, &[])?;
+    let files = match document::<ArtifactList>(&reply)? {
+        Ok(list) => Ok(list.files),
+        Err(_) => Err(reply.problem().detail),
+    };
+    Ok(Box::new(Ended { job, files }))
 }
 
 fn submission(context: &Context, wish: &Wish) -> Result<Submission, Failure> {

@@ -9,7 +9,7 @@ use ops_core::failure::Failure;
 use super::BETWEEN_TRIES;
 use super::call::Api;
 use super::plain;
-use crate::documents::{JobView, Said};
+use crate::documents::{JobView, Problem, Said};
 
 /// How long one connection is followed at most; then the next goes on where it ended.
 const TURN: Duration = Duration::from_mins(10);
@@ -125,6 +125,11 @@ fn told(context: &Context, event: &Event, shown: &mut JobView) -> Option<JobView
                 context.say(&format!("{} {}{}", job.job_id, job.status, by.unwrap_or_default()));
             }
             *shown = job;
+            None
+        }
+        "problem" => {
+            let problem: Problem = serde_json::from_str(&event.data).ok()?;
+            context.say(&plain::line(&problem.detail));
             None
         }
         "end" => serde_json::from_str(&event.data).ok(),

@@ -16,7 +16,8 @@ pub(super) struct Shown(pub(super) JobView);
 /// A job that was followed to its end, and what it left.
 pub(super) struct Ended {
     pub(super) job: JobView,
-    pub(super) files: Vec<ArtifactFile>,
+    /// Or why they cannot be listed.
+    pub(super) files: Result<Vec<ArtifactFile>, String>,
 }
 
 /// Jobs.
@@ -75,11 +76,13 @@ impl Report for Ended {
 
     fn write_human(&self, out: &mut dyn Write) -> io::Result<()> {
         write_job(&self.job, out)?;
-        for file in &self.files {
-            let path = plain::line(&file.path);
-            writeln!(out, "  {:<11} {path} ({} bytes)", "left", file.bytes)?;
+        let left = |out: &mut dyn Write, it: &str| writeln!(out, "  {:<11} {it}", "left");
+        match &self.files {
+            Ok(files) => files.iter().try_for_each(|file| {
+                left(out, &format!("{} ({} bytes)", plain::line(&file.path), file.bytes))
+            }),
+            Err(why) => left(out, &format!("unknown: {}", plain::line(why))),
         }
-        Ok(())
     }
 
     fn json(&self) -> Value {
