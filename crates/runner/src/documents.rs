@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use jobs::Rejection;
 use ops_core::time::{self, Timestamp};
 use run_queue::{Job, Micros, Status, Worker};
 use schemars::JsonSchema;
@@ -133,6 +134,15 @@ pub struct Health {
     pub version: String,
 }
 
+/// What is told of a job that the allowlists refuse.
+pub(crate) const NOT_LISTED: &str = "the allowlists do not let this job in";
+
+/// Why the allowlists refuse a job, field by field.
+pub(crate) fn fields(against: Vec<Rejection>) -> Vec<FieldError> {
+    let against = against.into_iter();
+    against.map(|it| FieldError { field: it.field, message: it.message }).collect()
+}
+
 /// One thing that is wrong with a request.
 #[derive(Clone, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
 pub struct FieldError {
@@ -157,6 +167,35 @@ pub struct Problem {
     pub detail: String,
     /// Everything that is wrong with the request.
     #[serde(default)]
+    pub errors: Vec<FieldError>,
+}
+
+/// A job that was followed to its end, and what it left.
+#[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
+pub struct Ended {
+    /// `aiops.runner.ended/1`.
+    pub schema: String,
+    /// The job as it ended.
+    pub job: JobView,
+    /// What it left; null when that is not known.
+    pub files: Option<Vec<ArtifactFile>>,
+    /// Whether there are more files than are listed.
+    pub is_cut: bool,
+    /// Why it is not known what it left, such as the host on which that lies.
+    pub files_unknown: Option<String>,
+}
+
+/// A call that was refused, and why.
+#[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
+pub struct Refused {
+    /// `aiops.runner.refused/1`.
+    pub schema: String,
+    /// The HTTP status that the API gave, or would have given where nothing had to be sent.
+    #[schemars(range(min = 400, max = 499))]
+    pub status: u16,
+    /// What happened, for people.
+    pub detail: String,
+    /// Everything that is wrong with the request.
     pub errors: Vec<FieldError>,
 }
 
@@ -219,6 +258,26 @@ pub struct Logs {
     pub stream: String,
     /// The last lines.
     pub text: String,
+}
+
+impl Ended {
+    /// A job that has ended, with what it left or why that is not known.
+    pub(crate) fn new(job: JobView, left: Result<ArtifactList, String>) -> Self {
+        let schema = "aiops.runner.ended/1".into();
+        match left {
+            Ok(ArtifactList { files, is_cut, .. }) => {
+                Self { schema, job, files: Some(files), is_cut, files_unknown: None }
+            }
+            Err(why) => Self { schema, job, files: None, is_cut: false, files_unknown: Some(why) },
+        }
+    }
+}
+
+impl Refused {
+    /// A refusal of the API, or one in its stead.
+    pub(crate) fn new(status: u16, detail: String, errors: Vec<FieldError>) -> Self {
+        Self { schema: "aiops.runner.refused/1".into(), status, detail, errors }
+    }
 }
 
 impl JobView {

@@ -13,7 +13,7 @@ use run_queue::{NewJob, Submitted};
 use serde_json::Value;
 use tokio::time::timeout;
 
-use crate::documents::{FieldError, JobView, Submission};
+use crate::documents::{FieldError, JobView, NOT_LISTED, Submission, fields};
 
 use super::answer::{Refusal, created, document};
 use super::{Shared, State};
@@ -97,11 +97,8 @@ fn judged(state: &State, it: Submission) -> Result<NewJob, Refusal> {
         sha: Some(it.sha.clone()),
         params: it.params,
     };
-    let plan = judge(&asked, &state.repositories, &state.types).map_err(|against| {
-        let errors = against.into_iter();
-        let errors = errors.map(|it| FieldError { field: it.field, message: it.message });
-        Refusal::fields("the allowlists do not let this job in", errors.collect())
-    })?;
+    let plan = judge(&asked, &state.repositories, &state.types)
+        .map_err(|against| Refusal::fields(NOT_LISTED, fields(against)))?;
     Ok(NewJob {
         idempotency_key: it.idempotency_key,
         job_type: plan.job_type,

@@ -2,7 +2,8 @@
 
 use std::net::TcpListener;
 
-use crate::fixture::{Site, until};
+use crate::fixture::{Site, token, until, valid, valid_as};
+use crate::http::ask;
 
 const SHA: &str = "0123456789abcdef0123456789abcdef01234567";
 
@@ -20,7 +21,8 @@ fn a_job_is_submitted_followed_and_ended_with() {
     assert!(said.err.contains("stdout | one line of"), "{}", said.err);
     let id = said.out.split(' ').next().unwrap().to_owned();
     let json = site.ask(&server, &submit("act=mutate", &["--wait", "--json"])).expect(1).json();
-    assert_eq!(json["status"], "MUTATION_DETECTED");
+    assert_eq!(json["job"]["status"], "MUTATION_DETECTED");
+    assert_eq!(json["files"][0]["path"], "artifact.json", "{json}");
     let said = site.ask(&server, &submit("act=crash", &["--wait"])).expect(1);
     assert!(said.out.contains("ended with 70") && said.out.contains("on purpose"), "{}", said.out);
     assert_eq!(site.ask(&server, &["show", &id, "--json"]).expect(0).json()["job_id"], id.as_str());
@@ -38,6 +40,43 @@ fn a_job_is_submitted_followed_and_ended_with() {
     let (code, said) = server.end();
     assert_eq!(code, Some(0), "{said}");
     assert!(said.contains("jobs ended: 3; given back or lost: 0"), "{said}");
+}
+
+#[test]
+fn every_call_prints_one_document_that_its_schema_describes() {
+    let site = Site::new(None);
+    let server = site.start("serve", &["--json"]);
+    let ended = site.ask(&server, &submit("act=say", &["--wait", "--json"])).expect(0).json();
+    let id = ended["job"]["job_id"].as_str().unwrap();
+    let unlisted = ["submit", "--job", "rm", "--repo", "r1", "--json"];
+    for (line, code, schema) in [
+        (&submit("act=ok", &["--json"])[..], 0, "job"),
+        (&submit("act=ok", &["--wait", "--json"]), 0, "ended"),
+        (&["list", "--json"], 0, "jobs"),
+        (&["show", id, "--json"], 0, "job"),
+        (&["show", "20260101T000000Z-ffffff", "--json"], 1, "refused"),
+        (&["cancel", id, "--json"], 1, "refused"),
+        (&["logs", id, "--json"], 0, "logs"),
+        (&["smoke", "--json"], 0, "smoke"),
+        (&[&unlisted[..], &["--sha", SHA]].concat(), 1, "refused"),
+        // Refused here, before the remote is asked for its HEAD.
+        (&unlisted, 1, "refused"),
+    ] {
+        let said = site.ask(&server, line).expect(code).json();
+        assert_eq!(said["schema"], format!("aiops.runner.{schema}/1"), "{line:?}: {said}");
+    }
+    let here = site.ask(&server, &unlisted).expect(1).json();
+    let there = site.ask(&server, &[&unlisted[..], &["--sha", SHA]].concat()).expect(1).json();
+    assert_eq!(here, there);
+    let get = |path: &str| ask(&server.address, &token(), "GET", path, "").json();
+    valid(&get(&format!("/jobs/{id}/artifacts")));
+    valid(&get("/healthz"));
+    valid_as("runner.problem", &get("/nothing"));
+    let (code, said) = server.end();
+    let served = said.lines().find(|it| it.starts_with('{')).unwrap();
+    let served: serde_json::Value = serde_json::from_str(served).unwrap();
+    valid(&served);
+    assert_eq!((code, &served["ended"]), (Some(0), &3.into()), "{said}");
 }
 
 #[test]

@@ -252,9 +252,34 @@ impl Called {
         self
     }
 
+    /// The one document on standard output, which is as its schema says.
+    #[track_caller]
     pub(crate) fn json(&self) -> Value {
-        serde_json::from_str(&self.out).unwrap_or_else(|err| panic!("{err}: {}", self.out))
+        let document: Value =
+            serde_json::from_str(&self.out).unwrap_or_else(|err| panic!("{err}: {}", self.out));
+        valid(&document);
+        document
     }
+}
+
+/// Holds a document to the schema that it names, as it is checked in.
+#[track_caller]
+pub(crate) fn valid(document: &Value) {
+    let schema = document["schema"].as_str().unwrap_or_else(|| panic!("no schema: {document}"));
+    let name = schema.strip_prefix("aiops.").and_then(|it| it.strip_suffix("/1"));
+    valid_as(name.unwrap_or_else(|| panic!("{schema}?")), document);
+}
+
+/// Holds a document to a schema by its name.
+#[track_caller]
+pub(crate) fn valid_as(name: &str, document: &Value) {
+    let file = format!("../../configs/schemas/{name}.schema.json");
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
+    let schema = fs::read(&file).unwrap_or_else(|err| panic!("{}: {err}", file.display()));
+    let schema: Value = serde_json::from_slice(&schema).unwrap();
+    let checker = jsonschema::validator_for(&schema).unwrap();
+    let wrong: Vec<String> = checker.iter_errors(document).map(|it| it.to_string()).collect();
+    assert!(wrong.is_empty(), "{name}: {wrong:?} in {document}");
 }
 
 /// Waits for what must become so.

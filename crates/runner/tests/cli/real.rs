@@ -67,7 +67,7 @@ fn the_doctor_of_a_real_repository_is_run_at_its_head() {
     let line = ["submit", "--job", "orb_doctor", "--repo", "real", "--wait", "--json"];
     let said = site.ask(&server, &line);
     assert_eq!(said.code, Some(1), "{}{}", said.out, said.err);
-    let job = said.json();
+    let job = &said.json()["job"];
     assert_eq!((&job["status"], &job["sha"]), (&"failure".into(), &head.into()), "{job}");
     assert!(said.err.contains("stdout | looking"), "{}", said.err);
     let artifact = artifact(&site, &job["job_id"]);
@@ -97,6 +97,6 @@ fn a_job_is_fetched_by_the_workers_ssh_and_gets_what_its_type_lets_pass() {
     let line = ["submit", "--job", "orb_review_bundle", "--repo", "real", "--sha", &head];
     let more = ["--param", &since, "--wait", "--json"];
     let said = site.ask(&server, &[&line[..], &more].concat()).expect(0);
-    let artifact = artifact(&site, &said.json()["job_id"]);
+    let artifact = artifact(&site, &said.json()["job"]["job_id"]);
     assert_eq!(artifact["size_cap_exceeded"], true, "{artifact}");
 }
