@@ -73,10 +73,10 @@ fn every_call_prints_one_document_that_its_schema_describes() {
     valid(&get("/healthz"));
     valid_as("runner.problem", &get("/nothing"));
     let (code, said) = server.end();
-    let served = said.lines().find(|it| it.starts_with('{')).unwrap();
-    let served: serde_json::Value = serde_json::from_str(served).unwrap();
-    valid(&served);
-    assert_eq!((code, &served["ended"]), (Some(0), &3.into()), "{said}");
+    let told = said.lines().find(|it| it.starts_with('{')).unwrap();
+    let told: serde_json::Value = serde_json::from_str(told).unwrap();
+    valid(&told);
+    assert_eq!((code, &told["ended"]), (Some(0), &3.into()), "{said}");
 }
 
 #[test]
