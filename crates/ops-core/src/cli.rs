@@ -11,7 +11,7 @@ use clap::{Args, Parser};
 use crate::config;
 use crate::failure::{Exit, Failure};
 use crate::host::{Host, Replacement};
-use crate::progress::Progress;
+use crate::progress::{Progress, Waiting};
 use crate::record::{Open, Run, Status};
 use crate::redact::Redactor;
 use crate::report::Report;
@@ -146,6 +146,12 @@ impl Context {
     /// with `--quiet`.
     pub fn progress(&self, what: &'static str, total: usize) -> Progress {
         Progress::new(what, total, self.verbosity > 0)
+    }
+
+    /// A wait whose length nobody knows, on standard error: only on a terminal, never with `--quiet`
+    /// nor where it `is_wanted` not (`--json`).
+    pub fn waiting(&self, is_wanted: bool) -> Waiting {
+        Waiting::new(is_wanted && self.verbosity > 0)
     }
 
     /// Tells a person something on standard error, unless `--quiet`.

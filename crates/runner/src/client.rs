@@ -20,6 +20,7 @@ use crate::documents::{ArtifactList, Ended, JobList, JobView, Logs, Refused, Sub
 use crate::malformed;
 
 pub(crate) use call::{Api, Reply};
+use follow::Teller;
 use told::{Listed, Shown};
 
 /// How often a submission is tried that may not have arrived; its key makes that safe.
@@ -64,7 +65,8 @@ pub(crate) fn submit(
     context.say(&format!("submitted {}", job.job_id));
     let limit = Duration::from_secs(wish.wait_seconds.into());
     let end = begun.saturating_add(limit);
-    let Some(job) = follow::to_its_end(&api, context, &job, end)? else {
+    let waiting = context.waiting(!args.common.json);
+    let Some(job) = follow::to_its_end(&api, &Teller { context, waiting }, &job, end)? else {
         return Err(Failure::new(Exit::Unavailable, format!("tell how {} ended", job.job_id))
             .because(format!("it has not within {} s", limit.as_secs()))
             .hint(format!("runner show {}", job.job_id)));

@@ -1,8 +1,9 @@
 //! The client, and how services begin and end.
 
 use std::net::TcpListener;
+use std::process::{Command, Stdio};
 
-use crate::fixture::{Site, token, until, valid, valid_as};
+use crate::fixture::{Service, Site, token, until, valid, valid_as};
 use crate::http::ask;
 
 const SHA: &str = "0123456789abcdef0123456789abcdef01234567";
@@ -77,6 +78,49 @@ fn every_call_prints_one_document_that_its_schema_describes() {
     let told: serde_json::Value = serde_json::from_str(told).unwrap();
     valid(&told);
     assert_eq!((code, &told["ended"]), (Some(0), &3.into()), "{said}");
+}
+
+/// Has a job submitted and waited for by a person at a terminal, and returns what is seen there.
+/// `shows`: whether it is waited for that the wait is shown.
+fn seen_on_a_terminal(site: &Site, server: &Service, more: &[&str], shows: bool) -> String {
+    let line = submit("act=wait", &[&["--wait", "--api", &server.address][..], more].concat());
+    let program = site.at("bin/runner").display().to_string();
+    let words = [&[program.as_str()][..], &line].concat();
+    let words: Vec<String> = words.iter().map(|it| format!("'{it}'")).collect();
+    let file = site.at("typescript");
+    let mut terminal = Command::new("script");
+    terminal.args(["--quiet", "--return", "--flush", "--command", &words.join(" ")]).arg(&file);
+    terminal.env_clear().env("TERM", "xterm").stdin(Stdio::null()).stdout(Stdio::null());
+    terminal.envs(site.command(&[]).get_envs().filter_map(|(name, value)| Some((name, value?))));
+    let mut terminal = terminal.spawn().unwrap();
+    let seen = || std::fs::read_to_string(&file).unwrap_or_default();
+    until("the wait is shown", || !shows || seen().contains(" queued 1s"));
+    let worker = site.start("work", &["--concurrency", "1"]);
+    until("that it runs is shown", || !shows || seen().contains(" running on "));
+    site.let_go();
+    assert!(terminal.wait().unwrap().success(), "{}", seen());
+    std::fs::remove_file(site.at("home/go")).unwrap();
+    assert_eq!(worker.end().0, Some(0));
+    seen()
+}
+
+#[test]
+fn a_wait_is_shown_on_a_terminal_and_nowhere_else() {
+    if !postgres_cluster::has_program("script") {
+        return skipped::told(skipped::this_test(), "script (util-linux) is not installed");
+    }
+    let site = Site::new(None);
+    let api = site.start("api", &[]);
+    let seen = seen_on_a_terminal(&site, &api, &[], true);
+    assert!(seen.contains("artifact.json"), "{seen}");
+    let is_shown = |seen: &str| seen.contains(" queued 0s") || seen.contains(" running on ");
+    for more in ["--json", "--quiet"] {
+        let seen = seen_on_a_terminal(&site, &api, &[more], false);
+        assert!(seen.contains("artifact.json") && !is_shown(&seen), "{more}: {seen}");
+    }
+    let _worker = site.start("work", &["--concurrency", "1"]);
+    let piped = site.ask(&api, &submit("act=nap", &["--wait"])).expect(0);
+    assert!(!is_shown(&piped.err) && !piped.err.contains('\r'), "{}", piped.err);
 }
 
 #[test]
