@@ -308,6 +308,28 @@ fn a_dead_workers_job_is_killed_with_it_and_taken_over() {
 }
 
 #[test]
+fn a_worker_that_waits_already_takes_a_dead_ones_job_over() {
+    let site = Site::new(None);
+    let api = site.start("api", &[]);
+    let worker = site.start("work", &["--concurrency", "1"]);
+    let body = json!({"job_type": "stand_in", "repo_name": "r1", "sha": "a".repeat(40),
+        "params": {"act": "wait"}});
+    let said = ask(&api.address, &token(), "POST", "/jobs", &body.to_string());
+    let id = said.json()["job_id"].as_str().unwrap().to_owned();
+    until("it runs", || site.ran("begun").len() == 1);
+    // Nothing rings for it: it has to look by itself, while the API looks for what is settled.
+    let waits = site.start("work", &["--concurrency", "1"]);
+    worker.kill();
+    until("it is taken over", || site.ran("begun").len() == 2);
+    site.let_go();
+    let show = || ask(&api.address, &token(), "GET", &format!("/jobs/{id}"), "").json();
+    until("it ends", || show()["status"] == "success");
+    let job = show();
+    let name = job["worker"]["name"].as_str().unwrap();
+    assert!(job["attempts"] == 2 && waits.said().contains(name), "{job}");
+}
+
+#[test]
 fn a_worker_that_hangs_loses_its_job_and_cannot_end_it() {
     use rustix::process::Signal;
     let site = Site::new(None);
