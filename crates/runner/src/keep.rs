@@ -1,4 +1,5 @@
-//! What goes on beside requests and jobs: settling what needs no worker, and forgetting what is old.
+//! What goes on beside requests and jobs: telling ends that were not heard of, settling what needs no
+//! worker, and forgetting what is old.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -14,6 +15,7 @@ use ops_core::time::{SignedDuration, Timestamp};
 use run_queue::{Fault, Job, Micros, Queue};
 
 use crate::settings::{Retention, Settings};
+use crate::work::Notes;
 
 /// How often jobs are settled that need no worker.
 const BETWEEN_SWEEPS: Duration = Duration::from_secs(5);
@@ -35,19 +37,24 @@ pub(crate) struct Keeper {
     thread: JoinHandle<()>,
 }
 
-/// Starts it.
+/// Starts it; `has_workers` where workers run in this process.
 pub(crate) fn start(
     context: &Context,
     settings: &Settings,
     queue: Arc<dyn Queue>,
+    has_workers: bool,
 ) -> Result<Keeper, Failure> {
     let doing = || "start the keeper's thread";
     let stop = Arc::new(context.host.stop_on_request().or_fail(Exit::Unavailable, doing())?);
     let (asked, host) = (Arc::clone(&stop), context.host.clone());
     let (folder, retention) = (context.home.join("artifacts/jobs"), settings.retention.clone());
+    let notes = Notes::new(&context.host, &context.home);
+    let own = has_workers.then(|| context.host.name());
     let thread = std::thread::Builder::new().name("runner-keeper".into()).spawn(move || {
         for round in 0_u32.. {
-            // What cannot be done now is done the next time.
+            // What cannot be done now is done the next time. First what ended here: it is no job of a
+            // worker that vanished.
+            let _later = notes.look(&*queue, own.as_deref()).is_err();
             let _later = queue.sweep().is_err();
             if round % SWEEPS == 0 {
                 let _later = forget(&host, &*queue, &folder, &retention).is_err();

@@ -308,6 +308,30 @@ fn a_dead_workers_job_is_killed_with_it_and_taken_over() {
 }
 
 #[test]
+fn what_a_killed_worker_had_done_is_told_from_its_host_and_not_run_again_elsewhere() {
+    let Some(cluster) = server() else { return };
+    let url = cluster.database();
+    // Two hosts: one database, two disks.
+    let (here, there) = (Site::new(Some(url.clone())), Site::new(Some(url)));
+    let api = here.start("api", &[]);
+    let mut worker = here.start("work", &["--concurrency", "1"]);
+    // Its program kills it when the artifact is written.
+    let body = json!({"job_type": "stand_in", "repo_name": "r1", "sha": "a".repeat(40),
+        "params": {"act": "widow"}});
+    let said = ask(&api.address, &token(), "POST", "/jobs", &body.to_string());
+    let id = said.json()["job_id"].as_str().unwrap().to_owned();
+    until("its worker is killed", || worker.has_ended());
+    let other = there.start("work", &["--concurrency", "1"]);
+    let show = || ask(&api.address, &token(), "GET", &format!("/jobs/{id}"), "").json();
+    // By the API, or by a worker that is started again; before the lease is over.
+    let again = here.start("work", &["--concurrency", "1"]);
+    until("it ends", || show()["status"] == "success");
+    assert_eq!(show()["attempts"], 1, "{}", show());
+    assert_eq!((again.end().0, other.end().0), (Some(0), Some(0)));
+    assert_eq!((here.ran("done").len(), there.ran("begun").len()), (1, 0));
+}
+
+#[test]
 fn a_worker_that_waits_already_takes_a_dead_ones_job_over() {
     let site = Site::new(None);
     let api = site.start("api", &[]);
