@@ -60,13 +60,9 @@ fn figures(engine: &str, folder: &Path, sizes: [usize; 3]) -> Answer<String> {
     let host = Host::real();
     // Kept until the end: it takes the server with it.
     let cluster = if engine == "postgresql" { Some(Cluster::start()?) } else { None };
-    let place = || match &cluster {
-        Some(cluster) => Place::Server(cluster.database()),
-        None => {
-            let name = format!("{:016x}.db", u64::from_ne_bytes(host.random()));
-            Place::File(folder.join(name))
-        }
-    };
+    let file = || folder.join(format!("{:016x}.db", u64::from_ne_bytes(host.random())));
+    let place =
+        || cluster.as_ref().map_or_else(|| Place::File(file()), |it| Place::Server(it.database()));
     let rate = submit_all(&host, &*place().open(&host)?, submissions);
     let idle = place();
     let pick_up = pick_up(&host, &*idle.open(&host)?, idle.open(&host)?)?;
