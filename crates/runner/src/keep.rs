@@ -91,7 +91,7 @@ fn forget(
     let age = SignedDuration::from_hours(24 * i64::from(retention.days));
     let oldest = now.checked_sub(age).unwrap_or(Timestamp::MIN);
     let sizes = sizes(host, folder);
-    let (counted, strangers) = judged(queue, &sizes)?;
+    let (counted, strangers) = judged(queue, &sizes, oldest, retention)?;
     let mut left = Left {
         jobs: queue.counts()?.iter().filter(|(it, _)| it.is_final()).map(|(_, n)| n).sum(),
         bytes: counted,
@@ -143,9 +143,16 @@ struct Stranger {
 fn judged(
     queue: &dyn Queue,
     sizes: &BTreeMap<String, Found>,
+    oldest: Timestamp,
+    keep: &Retention,
 ) -> Result<(u64, Vec<Stranger>), Fault> {
+    let all = Left { jobs: 0, bytes: sizes.values().map(|found| found.bytes).sum() };
     let (mut counted, mut strangers) = (0_u64, vec![]);
     for (job_id, found) in sizes {
+        // As long as there is room for all, only age counts, and most need not be asked for.
+        if found.changed >= oldest && !all.is_too_much(keep) {
+            continue;
+        }
         let job = queue.get(job_id)?;
         let has_ended = job.as_ref().map_or(found.is_whole, |job| job.status.is_final());
         let bytes = if has_ended { found.bytes } else { 0 };
