@@ -3,8 +3,9 @@
 use std::net::TcpListener;
 use std::process::{Command, Stdio};
 
-use crate::fixture::{Service, Site, token, until, valid, valid_as};
+use crate::fixture::{Service, Site, token, until};
 use crate::http::ask;
+use crate::schema::{valid, valid_as};
 
 const SHA: &str = "0123456789abcdef0123456789abcdef01234567";
 

@@ -14,6 +14,8 @@ use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use crate::schema::valid;
+
 /// How long a test waits for what must happen.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(90);
 
@@ -43,7 +45,7 @@ impl Site {
             fs::create_dir(site.at(name)).unwrap();
         }
         // Beside a runner of its own, so that the real orb-wrap is not found first.
-        fs::copy(env!("CARGO_BIN_EXE_runner"), site.at("bin/runner")).unwrap();
+        copy_program(Path::new(env!("CARGO_BIN_EXE_runner")), &site.at("bin/runner"));
         fs::write(site.at("bin/orb-wrap"), include_str!("stand_in.sh")).unwrap();
         fs::set_permissions(site.at("bin/orb-wrap"), fs::Permissions::from_mode(0o755)).unwrap();
         fs::write(site.at("secrets/runner_token"), token()).unwrap();
@@ -171,6 +173,12 @@ impl Site {
     }
 }
 
+/// Copies a program, by a process of its own: another test's child would for a moment have what this
+/// process writes open, and what is open for writing cannot be run.
+pub(crate) fn copy_program(from: &Path, to: &Path) {
+    assert!(Command::new("cp").arg(from).arg(to).status().unwrap().success());
+}
+
 /// A process in the background. It ends with the test, and its group with it.
 pub(crate) struct Service {
     child: Child,
@@ -260,26 +268,6 @@ impl Called {
         valid(&document);
         document
     }
-}
-
-/// Holds a document to the schema that it names, as it is checked in.
-#[track_caller]
-pub(crate) fn valid(document: &Value) {
-    let schema = document["schema"].as_str().unwrap_or_else(|| panic!("no schema: {document}"));
-    let name = schema.strip_prefix("aiops.").and_then(|it| it.strip_suffix("/1"));
-    valid_as(name.unwrap_or_else(|| panic!("{schema}?")), document);
-}
-
-/// Holds a document to a schema by its name.
-#[track_caller]
-pub(crate) fn valid_as(name: &str, document: &Value) {
-    let file = format!("../../configs/schemas/{name}.schema.json");
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
-    let schema = fs::read(&file).unwrap_or_else(|err| panic!("{}: {err}", file.display()));
-    let schema: Value = serde_json::from_slice(&schema).unwrap();
-    let checker = jsonschema::validator_for(&schema).unwrap();
-    let wrong: Vec<String> = checker.iter_errors(document).map(|it| it.to_string()).collect();
-    assert!(wrong.is_empty(), "{name}: {wrong:?} in {document}");
 }
 
 /// Waits for what must become so.

@@ -7,7 +7,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use crate::fixture::Site;
+use crate::fixture::{Site, copy_program};
 
 /// Git, without anybody's configuration.
 fn git(folder: &Path, args: &[&str]) -> String {
@@ -37,7 +37,7 @@ fn scene(url: impl Fn(&Path) -> String) -> Option<(Site, PathBuf)> {
     }
     let site = Site::new(None);
     fs::remove_file(site.at("bin/orb-wrap")).unwrap();
-    fs::copy(program, site.at("bin/orb-wrap")).unwrap();
+    copy_program(&program, &site.at("bin/orb-wrap"));
     let repository = site.at("repository");
     fs::create_dir_all(repository.join("ops")).unwrap();
     let doctor = "#!/bin/sh\necho looking\nid >&2\ntouch ops/x 2>/dev/null && echo WRITTEN\n\
