@@ -11,7 +11,7 @@ use clap::{Args, Parser};
 use crate::config;
 use crate::failure::{Exit, Failure};
 use crate::host::{Host, Replacement};
-use crate::progress::{Progress, Working};
+use crate::progress::{Progress, Waiting};
 use crate::record::{Open, Run, Status};
 use crate::redact::Redactor;
 use crate::report::Report;
@@ -162,9 +162,17 @@ impl Context {
     }
 
     /// A sign of life on standard error for as long as it is kept: only on a terminal, only after a
-    /// second, never with `--quiet`. Nothing else may be said meanwhile.
-    pub fn working(&self, what: &'static str) -> Working {
-        Working::new(what, self.verbosity > 0)
+    /// second, never with `--quiet` nor where it `is_wanted` not (`--json`). What is said meanwhile
+    /// goes through [`Waiting::aside`].
+    pub fn waiting(&self, is_wanted: bool) -> Waiting {
+        Waiting::new(is_wanted && self.verbosity > 0)
+    }
+
+    /// The same for one piece of work.
+    pub fn working(&self, what: &str) -> Waiting {
+        let waiting = self.waiting(true);
+        waiting.set(what.to_owned());
+        waiting
     }
 
     /// Tells a person something on standard error, unless `--quiet`.

@@ -47,47 +47,59 @@ impl Drop for Progress {
 /// How often a sign of life moves.
 const MOVES: Duration = Duration::from_millis(120);
 
-/// A sign of life of work whose steps cannot be counted. Dropping it clears the line.
+/// A sign of life of work whose length nobody knows. Dropping it clears the line.
 #[derive(Debug)]
-pub struct Working {
-    shown: Option<(Sender<()>, JoinHandle<()>)>,
+pub struct Waiting {
+    bar: ProgressBar,
+    mover: Option<(Sender<()>, JoinHandle<()>)>,
 }
 
-impl Working {
-    pub(crate) fn new(what: &'static str, may_show: bool) -> Self {
+impl Waiting {
+    pub(crate) fn new(may_show: bool) -> Self {
+        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden());
+        let style = ProgressStyle::with_template("{spinner} {msg} {elapsed}");
+        bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()));
         if !may_show || !io::stderr().is_terminal() {
-            return Self { shown: None };
+            return Self { bar, mover: None };
         }
-        let (end, ended) = channel();
+        let ((end, ended), moved) = (channel(), bar.clone());
         // The work is as good without one.
-        let thread = Builder::new().spawn(move || show(what, &ended)).ok();
-        Self { shown: thread.map(|thread| (end, thread)) }
+        let thread = Builder::new().spawn(move || keep_moving(&moved, &ended)).ok();
+        Self { bar, mover: thread.map(|thread| (end, thread)) }
+    }
+
+    /// What is waited for from now on.
+    pub fn set(&self, what: String) {
+        self.bar.reset_elapsed();
+        self.bar.set_message(what);
+    }
+
+    /// Takes the line away while something else is told on the terminal.
+    pub fn aside<T>(&self, tell: impl FnOnce() -> T) -> T {
+        self.bar.suspend(tell)
     }
 }
 
-impl Drop for Working {
+impl Drop for Waiting {
     fn drop(&mut self) {
-        if let Some((end, thread)) = self.shown.take() {
+        if let Some((end, thread)) = self.mover.take() {
             drop(end);
             let _panicked = thread.join().is_err();
         }
+        self.bar.finish_and_clear();
     }
 }
 
-fn show(what: &'static str, ended: &Receiver<()>) {
+fn keep_moving(bar: &ProgressBar, ended: &Receiver<()>) {
     let goes_on = |limit| ended.recv_timeout(limit) == Err(RecvTimeoutError::Timeout);
     if !goes_on(WORTHWHILE) {
         return;
     }
-    let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
-    let style = ProgressStyle::with_template("{spinner} {msg} {elapsed}");
-    bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()));
-    let bar = bar.with_message(what).with_elapsed(WORTHWHILE);
+    bar.set_draw_target(ProgressDrawTarget::stderr());
     bar.tick();
     while goes_on(MOVES) {
         bar.tick();
     }
-    bar.finish_and_clear();
 }
 
 #[cfg(test)]
@@ -101,5 +113,14 @@ mod tests {
         progress.step();
         assert_eq!(progress.bar.position(), 2);
         assert!(progress.bar.is_hidden());
+    }
+
+    #[test]
+    fn a_wait_that_may_not_show_shows_nothing_and_lets_others_tell() {
+        let waiting = Waiting::new(false);
+        waiting.set("for a test".into());
+        assert_eq!(waiting.bar.message(), "for a test");
+        assert_eq!(waiting.aside(|| 7), 7);
+        assert!(waiting.bar.is_hidden());
     }
 }

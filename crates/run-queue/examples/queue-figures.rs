@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::error::Error;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -60,18 +60,13 @@ fn figures(engine: &str, folder: &Path, sizes: [usize; 3]) -> Answer<String> {
     let host = Host::real();
     // Kept until the end: it takes the server with it.
     let cluster = if engine == "postgresql" { Some(Cluster::start()?) } else { None };
-    let open = || -> Answer<Arc<dyn Queue>> {
-        Ok(if let Some(cluster) = &cluster {
-            let address = Address::parse(&cluster.database(), None, None)?;
-            Arc::new(Postgres::open(&host, address, Clock::Own)?)
-        } else {
-            let name = format!("{:016x}.db", u64::from_ne_bytes(host.random()));
-            Arc::new(Sqlite::open(&host, &folder.join(name), Clock::Own)?)
-        })
-    };
-    let rate = submit_all(&host, &*open()?, submissions);
-    let pick_up = pick_up(&host, &open()?)?;
-    let queue = open()?;
+    let file = || folder.join(format!("{:016x}.db", u64::from_ne_bytes(host.random())));
+    let place =
+        || cluster.as_ref().map_or_else(|| Place::File(file()), |it| Place::Server(it.database()));
+    let rate = submit_all(&host, &*place().open(&host)?, submissions);
+    let idle = place();
+    let pick_up = pick_up(&host, &*idle.open(&host)?, idle.open(&host)?)?;
+    let queue = place().open(&host)?;
     let (list_empty, claim_empty) = (list(&host, &*queue)?, claim(&host, &*queue)?);
     end_all(&host, &*queue, ended);
     let (list_full, claim_full) = (list(&host, &*queue)?, claim(&host, &*queue)?);
@@ -83,6 +78,25 @@ fn figures(engine: &str, folder: &Path, sizes: [usize; 3]) -> Answer<String> {
          \"claim_empty_ms\": {claim_empty:.3}, \"claim_full_ms\": {claim_full:.3}, \
          \"claim_queued_ms\": {claim_queued:.3}}}"
     ))
+}
+
+/// Where an empty queue is.
+enum Place {
+    File(PathBuf),
+    Server(String),
+}
+
+impl Place {
+    /// Opens it once more, as another process would.
+    fn open(&self, host: &Host) -> Answer<Arc<dyn Queue>> {
+        Ok(match self {
+            Self::Server(url) => {
+                let address = Address::parse(url, None, None)?;
+                Arc::new(Postgres::open(host, address, Clock::Own)?)
+            }
+            Self::File(path) => Arc::new(Sqlite::open(host, path, Clock::Own)?),
+        })
+    }
 }
 
 fn job(number: usize, repositories: usize) -> NewJob {
@@ -117,10 +131,10 @@ fn submit_all(host: &Host, queue: &dyn Queue, count: usize) -> f64 {
 }
 
 /// From the submission's beginning to the claim's answer in a waiting worker with an engine of its
-/// own, milliseconds, median.
-fn pick_up(host: &Host, queue: &Arc<dyn Queue>) -> Answer<f64> {
+/// own on the same queue, as the API's and the worker's processes have them, milliseconds, median.
+fn pick_up(host: &Host, queue: &dyn Queue, worker: Arc<dyn Queue>) -> Answer<f64> {
     let (told, claimed) = std::sync::mpsc::channel();
-    let (worker, at) = (Arc::clone(queue), host.clone());
+    let at = host.clone();
     let waiting = std::thread::spawn(move || {
         for _ in 0..CALLS {
             let lease = loop {

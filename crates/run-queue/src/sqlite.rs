@@ -24,7 +24,7 @@ use crate::{
     Beat, Bell, Cancelled, Claimed, Clock, Fault, Filter, Job, Lease, Micros, NewJob, Page, Queue,
     Status, Submitted, Told, Verdict, Worker,
 };
-use file::{connect, fault, named, prepare, start};
+use file::{connect, fault, keep_private, named, prepare, start};
 use rows::COLUMNS;
 use time::Moment;
 use watch::Watch;
@@ -63,6 +63,8 @@ impl Sqlite {
         let bell_folder = path.with_extension("bell");
         let made = host.make_dir(&bell_folder, 0o750);
         made.map_err(|err| Fault::Broken(format!("{}: {err}", bell_folder.display())))?;
+        keep_private(host, path)
+            .map_err(|err| Fault::Broken(format!("{}: {err}", path.display())))?;
         let mut db = connect(path).map_err(|err| named(path, &err))?;
         let start = start(host);
         let base = prepare(&mut db, &start, clock.here(host)).map_err(|err| named(path, &err))?;

@@ -22,8 +22,8 @@ Examples:
   runner smoke
 
 Exit codes: 0 done, or the job succeeded (--wait); 1 the job did not, or was refused; 2 usage;
-65 the input is malformed; 69 the API or the queue could not be used; 75 no answer in time, or no
-API is running; 77 no usable token; 78 configuration.";
+65 the input is malformed; 69 no API answers, the queue could not be used, or the job has not ended
+in time (--wait); 77 no usable token; 78 configuration.";
 
 /// Queues read-only jobs over other repositories and has them run
 #[derive(Clone, Debug, Parser)]

@@ -16,11 +16,12 @@ use ops_core::report::Report;
 use serde::de::DeserializeOwned;
 
 use crate::args::{Args, ListArgs, Stream, Wish};
-use crate::documents::{ArtifactList, JobList, JobView, Logs, Submission};
+use crate::documents::{ArtifactList, Ended, JobList, JobView, Logs, Refused, Submission};
 use crate::malformed;
 
 pub(crate) use call::{Api, Reply};
-use told::{Ended, Listed, Refused, Shown};
+use follow::Teller;
+use told::{Listed, Shown};
 
 /// How often a submission is tried that may not have arrived; its key makes that safe.
 const TRIES: u32 = 5;
@@ -35,7 +36,10 @@ pub(crate) fn submit(
     wish: &Wish,
 ) -> Result<Box<dyn Report>, Failure> {
     let mut api = Api::open(args, context)?;
-    let submission = submission(context, wish)?;
+    let submission = match submission(context, wish)? {
+        Ok(submission) => submission,
+        Err(refused) => return Ok(Box::new(refused)),
+    };
     let body = serde_json::to_value(&submission)
         .map_err(|err| malformed("write the submission", err.to_string()))?;
     let begun = context.host.ticks();
@@ -46,13 +50,14 @@ pub(crate) fn submit(
             Err(failure) if failure.exit != Exit::Unavailable || tries == TRIES => {
                 return Err(failure);
             }
+            // An API that is being started again, or an answer that broke off.
             _ => context.host.pause(BETWEEN_TRIES),
         }
         tries += 1;
     };
     let job: JobView = match document(&reply)? {
         Ok(job) => job,
-        Err(refused) => return Ok(refused),
+        Err(refused) => return Ok(Box::new(refused)),
     };
     if !wish.wait {
         return Ok(Box::new(Shown(job)));
@@ -60,17 +65,19 @@ pub(crate) fn submit(
     context.say(&format!("submitted {}", job.job_id));
     let limit = Duration::from_secs(wish.wait_seconds.into());
     let end = begun.saturating_add(limit);
-    let Some(job) = follow::to_its_end(&api, context, &job, end)? else {
-        return Err(Failure::new(Exit::TryLater, format!("tell how {} ended", job.job_id))
+    let waiting = context.waiting(!args.common.json);
+    let Some(job) = follow::to_its_end(&api, &Teller { context, waiting }, &job, end)? else {
+        return Err(Failure::new(Exit::Unavailable, format!("tell how {} ended", job.job_id))
             .because(format!("it has not within {} s", limit.as_secs()))
             .hint(format!("runner show {}", job.job_id)));
     };
     let path = format!("/jobs/{}/artifacts", job.job_id);
-    let artifacts: Option<ArtifactList> = document(&api.get(&path, &[])?)?.ok();
-    Ok(Box::new(Ended { job, files: artifacts.map(|it| it.files).unwrap_or_default() }))
+    let reply = api.get(&path, &[])?;
+    let left = document::<ArtifactList>(&reply)?.map_err(|refused| refused.detail);
+    Ok(Box::new(Ended::new(job, left)))
 }
 
-fn submission(context: &Context, wish: &Wish) -> Result<Submission, Failure> {
+fn submission(context: &Context, wish: &Wish) -> Result<Result<Submission, Refused>, Failure> {
     let mut params = BTreeMap::new();
     for param in &wish.params {
         let pair = param.split_once('=').filter(|(name, _)| !name.is_empty());
@@ -87,13 +94,16 @@ fn submission(context: &Context, wish: &Wish) -> Result<Submission, Failure> {
     };
     let sha = match &wish.sha {
         Some(sha) => sha.to_ascii_lowercase(),
-        None => head::of(context, wish, &params)?,
+        None => match head::of(context, wish, &params)? {
+            Ok(sha) => sha,
+            Err(refused) => return Ok(Err(refused)),
+        },
     };
     let key = wish.idempotency_key.clone().unwrap_or_else(|| {
         // Ours alone: it makes trying again safe.
         format!("cli-{:032x}", u128::from_ne_bytes(context.host.random()))
     });
-    Ok(Submission {
+    Ok(Ok(Submission {
         job_type: wish.job.clone(),
         repo_name,
         remote_url,
@@ -102,7 +112,7 @@ fn submission(context: &Context, wish: &Wish) -> Result<Submission, Failure> {
         idempotency_key: Some(key),
         priority: wish.priority,
         deadline_at: None,
-    })
+    }))
 }
 
 /// `runner list`
@@ -124,7 +134,7 @@ pub(crate) fn list(
     let reply = Api::open(args, context)?.get("/jobs", &wanted)?;
     Ok(match document::<JobList>(&reply)? {
         Ok(list) => Box::new(Listed(list)),
-        Err(refused) => refused,
+        Err(refused) => Box::new(refused),
     })
 }
 
@@ -137,7 +147,7 @@ pub(crate) fn show(
     let reply = Api::open(args, context)?.get(&format!("/jobs/{}", plain(job_id)?), &[])?;
     Ok(match document(&reply)? {
         Ok(job) => Box::new(Shown(job)),
-        Err(refused) => refused,
+        Err(refused) => Box::new(refused),
     })
 }
 
@@ -151,7 +161,7 @@ pub(crate) fn cancel(
     let reply = Api::open(args, context)?.post(&path, None)?;
     Ok(match document(&reply)? {
         Ok(job) => Box::new(Shown(job)),
-        Err(refused) => refused,
+        Err(refused) => Box::new(refused),
     })
 }
 
@@ -176,7 +186,7 @@ pub(crate) fn logs(
         }));
     }
     match document::<JobView>(&reply)? {
-        Err(refused) => Ok(refused),
+        Err(refused) => Ok(Box::new(refused)),
         Ok(_) => Err(Failure::new(Exit::Unavailable, "read the API's answer")),
     }
 }
@@ -190,7 +200,7 @@ fn plain(job_id: &str) -> Result<String, Failure> {
 }
 
 /// The document of an answer, or why it was refused.
-fn document<T: DeserializeOwned>(reply: &Reply) -> Result<Result<T, Box<dyn Report>>, Failure> {
+fn document<T: DeserializeOwned>(reply: &Reply) -> Result<Result<T, Refused>, Failure> {
     let doing = "read the API's answer";
     if reply.is_success() {
         let read = serde_json::from_slice(&reply.body);
@@ -201,7 +211,7 @@ fn document<T: DeserializeOwned>(reply: &Reply) -> Result<Result<T, Box<dyn Repo
         401 => Err(Failure::new(Exit::NotPermitted, "use the API")
             .because(problem.detail)
             .hint("its runner_token must be the one this host has: key status runner_token")),
-        400 | 404..=499 => Ok(Err(Box::new(Refused(problem)))),
+        400 | 404..=499 => Ok(Err(Refused::new(reply.status, problem.detail, problem.errors))),
         status => Err(Failure::new(Exit::Unavailable, "use the API")
             .because(format!("it answered {status}: {}", problem.detail))),
     }

@@ -1,11 +1,16 @@
 //! What the API takes and says, and what the client prints with `--json`.
 
+mod calls;
+
 use std::collections::BTreeMap;
 
+use jobs::Rejection;
 use ops_core::time::{self, Timestamp};
 use run_queue::{Job, Micros, Status, Worker};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+pub use calls::{Ended, Refused, Served, Smoke, SmokeCheck};
 
 /// A job to be accepted.
 #[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
@@ -133,6 +138,15 @@ pub struct Health {
     pub version: String,
 }
 
+/// What is told of a job that the allowlists refuse.
+pub(crate) const NOT_LISTED: &str = "the allowlists do not let this job in";
+
+/// Why the allowlists refuse a job, field by field.
+pub(crate) fn fields(against: Vec<Rejection>) -> Vec<FieldError> {
+    let against = against.into_iter();
+    against.map(|it| FieldError { field: it.field, message: it.message }).collect()
+}
+
 /// One thing that is wrong with a request.
 #[derive(Clone, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
 pub struct FieldError {
@@ -158,45 +172,6 @@ pub struct Problem {
     /// Everything that is wrong with the request.
     #[serde(default)]
     pub errors: Vec<FieldError>,
-}
-
-/// One question of the smoke test.
-#[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
-pub struct SmokeCheck {
-    /// Its name.
-    pub name: String,
-    /// Whether the answer was the one expected.
-    pub ok: bool,
-    /// What was expected.
-    pub expected: String,
-    /// What was found.
-    pub found: String,
-}
-
-/// What the smoke test found.
-#[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
-pub struct Smoke {
-    /// `aiops.runner.smoke/1`.
-    pub schema: String,
-    /// Whether every answer was the one expected.
-    pub ok: bool,
-    /// The API that was asked.
-    pub api: String,
-    /// The questions.
-    pub checks: Vec<SmokeCheck>,
-}
-
-/// What a service did, told when it ends.
-#[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
-pub struct Served {
-    /// `aiops.runner.served/1`.
-    pub schema: String,
-    /// Where the API listened; empty when it did not.
-    pub listened: Vec<String>,
-    /// Jobs that its workers ended.
-    pub ended: u64,
-    /// Jobs that they gave back or lost.
-    pub not_ended: u64,
 }
 
 /// A piece of what a job said, as events bring it.

@@ -1,4 +1,5 @@
-//! What goes on beside requests and jobs: settling what needs no worker, and forgetting what is old.
+//! What goes on beside requests and jobs: telling ends that were not heard of, settling what needs no
+//! worker, and forgetting what is old.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -11,9 +12,10 @@ use ops_core::cli::Context;
 use ops_core::failure::{Exit, Failure, OrFail};
 use ops_core::host::{Host, Kind, Stop};
 use ops_core::time::{SignedDuration, Timestamp};
-use run_queue::{Fault, Job, Queue};
+use run_queue::{Fault, Job, Micros, Queue};
 
 use crate::settings::{Retention, Settings};
+use crate::work::Notes;
 
 /// How often jobs are settled that need no worker.
 const BETWEEN_SWEEPS: Duration = Duration::from_secs(5);
@@ -35,19 +37,24 @@ pub(crate) struct Keeper {
     thread: JoinHandle<()>,
 }
 
-/// Starts it.
+/// Starts it; `has_workers` where workers run in this process.
 pub(crate) fn start(
     context: &Context,
     settings: &Settings,
     queue: Arc<dyn Queue>,
+    has_workers: bool,
 ) -> Result<Keeper, Failure> {
     let doing = || "start the keeper's thread";
     let stop = Arc::new(context.host.stop_on_request().or_fail(Exit::Unavailable, doing())?);
     let (asked, host) = (Arc::clone(&stop), context.host.clone());
     let (folder, retention) = (context.home.join("artifacts/jobs"), settings.retention.clone());
+    let notes = Notes::new(&context.host, &context.home);
+    let own = has_workers.then(|| context.host.name());
     let thread = std::thread::Builder::new().name("runner-keeper".into()).spawn(move || {
         for round in 0_u32.. {
-            // What cannot be done now is done the next time.
+            // What cannot be done now is done the next time. First what ended here: it is no job of a
+            // worker that vanished.
+            let _later = notes.look(&*queue, own.as_deref()).is_err();
             let _later = queue.sweep().is_err();
             if round % SWEEPS == 0 {
                 let _later = forget(&host, &*queue, &folder, &retention).is_err();
@@ -84,21 +91,26 @@ fn forget(
     let age = SignedDuration::from_hours(24 * i64::from(retention.days));
     let oldest = now.checked_sub(age).unwrap_or(Timestamp::MIN);
     let sizes = sizes(host, folder);
+    let (counted, strangers) = judged(queue, &sizes, oldest, retention)?;
     let mut left = Left {
         jobs: queue.counts()?.iter().filter(|(it, _)| it.is_final()).map(|(_, n)| n).sum(),
-        bytes: sizes.values().map(|found| found.bytes).sum(),
+        bytes: counted,
     };
+    let mut strangers = strangers.into_iter().peekable();
     let mut kept = 0;
     loop {
         let ended = queue.ended(kept, TOGETHER)?;
-        let gone: Vec<String> = ended
-            .iter()
-            .filter(|job| {
-                let bytes = sizes.get(&job.job_id).map_or(0, |found| found.bytes);
-                left.must_go(job, bytes, oldest, retention)
-            })
-            .map(|job| job.job_id.clone())
-            .collect();
+        let mut gone: Vec<String> = vec![];
+        for job in &ended {
+            let is_before = |it: &Stranger| job.finished_at.is_some_and(|at| it.changed <= at);
+            while let Some(stranger) = strangers.next_if(is_before) {
+                left.see_off(host, folder, &stranger, oldest, retention);
+            }
+            let bytes = sizes.get(&job.job_id).map_or(0, |found| found.bytes);
+            if left.must_go(job, bytes, oldest, retention) {
+                gone.push(job.job_id.clone());
+            }
+        }
         for job_id in &gone {
             remove(host, folder, job_id);
         }
@@ -110,13 +122,48 @@ fn forget(
             break;
         }
     }
-    // Folders that no queue knows: runs by hand, and jobs that another host forgot.
-    for (job_id, found) in &sizes {
-        if found.changed < oldest && queue.get(job_id)?.is_none() {
-            remove(host, folder, job_id);
-        }
+    for stranger in strangers {
+        left.see_off(host, folder, &stranger, oldest, retention);
     }
     Ok(())
+}
+
+/// A folder that no queue knows: a run by hand, or a job that another host forgot.
+#[derive(Debug)]
+struct Stranger {
+    job_id: String,
+    /// How much of what is counted goes with it, bytes.
+    bytes: u64,
+    changed: Micros,
+}
+
+/// How much lies in all folders that may have to go for their size, and those of them that no queue
+/// knows, the oldest first. What still runs, here or elsewhere, is not to be had: it is not counted
+/// either, or others would go in its stead.
+fn judged(
+    queue: &dyn Queue,
+    sizes: &BTreeMap<String, Found>,
+    oldest: Timestamp,
+    keep: &Retention,
+) -> Result<(u64, Vec<Stranger>), Fault> {
+    let all = Left { jobs: 0, bytes: sizes.values().map(|found| found.bytes).sum() };
+    let (mut counted, mut strangers) = (0_u64, vec![]);
+    for (job_id, found) in sizes {
+        // As long as there is room for all, only age counts, and most need not be asked for.
+        if found.changed >= oldest && !all.is_too_much(keep) {
+            continue;
+        }
+        let job = queue.get(job_id)?;
+        let has_ended = job.as_ref().map_or(found.is_whole, |job| job.status.is_final());
+        let bytes = if has_ended { found.bytes } else { 0 };
+        counted = counted.saturating_add(bytes);
+        if job.is_none() {
+            let changed = found.changed.as_microsecond();
+            strangers.push(Stranger { job_id: job_id.clone(), bytes, changed });
+        }
+    }
+    strangers.sort_by_key(|it| it.changed);
+    Ok((counted, strangers))
 }
 
 /// What there still is.
@@ -137,6 +184,23 @@ impl Left {
             self.bytes = self.bytes.saturating_sub(bytes);
         }
         must_go
+    }
+
+    /// Removes a folder that no queue knows, if it has to go; one that is not whole may still be
+    /// written, and goes by age alone.
+    fn see_off(
+        &mut self,
+        host: &Host,
+        folder: &Path,
+        it: &Stranger,
+        oldest: Timestamp,
+        keep: &Retention,
+    ) {
+        let is_old = it.changed < oldest.as_microsecond();
+        if is_old || (it.bytes > 0 && self.is_too_much(keep)) {
+            self.bytes = self.bytes.saturating_sub(it.bytes);
+            remove(host, folder, &it.job_id);
+        }
     }
 
     /// Whether one that ended then, or later, may have to go.
@@ -161,6 +225,8 @@ fn is_old(job: &Job, oldest: Timestamp) -> bool {
 struct Found {
     bytes: u64,
     changed: Timestamp,
+    /// Whether its artifact is there, which is written last.
+    is_whole: bool,
 }
 
 /// The folders of jobs, with how much is in them.
@@ -173,7 +239,9 @@ fn sizes(host: &Host, folder: &Path) -> BTreeMap<String, Found> {
             let changed = i64::try_from(it.modified_ns / 1_000).ok()?;
             let changed = Timestamp::from_microsecond(changed).ok()?;
             let bytes = size(host, &folder.join(&job_id));
-            Some((job_id, Found { bytes, changed }))
+            let artifact = host.look(&folder.join(&job_id).join("artifact.json"));
+            let is_whole = artifact.ok().flatten().is_some_and(|it| it.kind == Kind::File);
+            Some((job_id, Found { bytes, changed, is_whole }))
         })
         .collect()
 }

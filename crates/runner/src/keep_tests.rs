@@ -66,6 +66,19 @@ impl House {
         self.folder.path().join("jobs").join(job_id)
     }
 
+    /// Makes a folder of so many KiB for a job, `days` before now, or now for 0.
+    fn put(&self, job_id: &str, kib: usize, days: u64, is_whole: bool) {
+        let at = self.at(job_id);
+        fs::create_dir_all(&at).unwrap();
+        fs::write(at.join("file"), vec![0; kib << 10]).unwrap();
+        if is_whole {
+            fs::write(at.join("artifact.json"), "{}").unwrap();
+        }
+        let now: std::time::SystemTime = self.host.now().into();
+        let changed = now - Duration::from_hours(24 * days);
+        fs::File::open(at).unwrap().set_modified(changed).unwrap();
+    }
+
     /// The numbers of the jobs that are left after forgetting.
     fn left(&self, days: u32, jobs: u32, artifact_mib: u64) -> Vec<usize> {
         let keep = Retention { days, jobs, artifact_mib };
@@ -114,6 +127,44 @@ fn what_waits_or_runs_is_kept_and_folders_without_a_job_go_by_age() {
     }
     // The folder was made now, by the machine's clock, which is years before the house's.
     assert!(!house.at(&unknown).exists());
+}
+
+#[test]
+fn the_size_of_folders_without_a_job_is_theirs_and_that_of_running_jobs_nobodys() {
+    // Three jobs of 600 KiB ended three, two and one days ago; 2 MiB may be here.
+    let by_hand = "20200101T000000Z-00000a";
+    let other = "20200101T000000Z-00000b";
+    for (name, put, jobs, by_hand_stays) in [
+        ("none", vec![], vec![0, 1, 2], false),
+        ("older than all: it goes", vec![(by_hand, 1_000, 9, true)], vec![0, 1, 2], false),
+        ("newer: what is older goes", vec![(by_hand, 700, 0, true)], vec![1, 2], true),
+        ("between: one job before it", vec![(by_hand, 600, 2, true)], vec![1, 2], true),
+        ("between: a job and it", vec![(by_hand, 1_200, 2, true)], vec![1, 2], false),
+        ("too large by itself", vec![(by_hand, 4_000, 0, true)], vec![], false),
+        ("two", vec![(by_hand, 700, 9, true), (other, 100, 8, true)], vec![0, 1, 2], false),
+        (
+            "not whole: it may be written still",
+            vec![(by_hand, 4_000, 2, false)],
+            vec![0, 1, 2],
+            true,
+        ),
+        ("not whole and old", vec![(by_hand, 10, 40, false)], vec![0, 1, 2], false),
+    ] {
+        let house = House::new(&[600, 600, 600]);
+        for (id, kib, days, is_whole) in put {
+            house.put(id, kib, days, is_whole);
+        }
+        assert_eq!(house.left(30, 100, 2), jobs, "{name}");
+        assert_eq!(house.at(by_hand).exists(), by_hand_stays, "{name}");
+        assert_eq!(house.left(30, 100, 2), jobs, "{name}, again");
+    }
+    let house = House::new(&[600, 600, 600]);
+    house.submit(7);
+    let runs = house.claim().job_id;
+    // Its artifact is there, and the queue has not heard of it yet.
+    house.put(&runs, 4_000, 0, true);
+    assert_eq!(house.left(30, 100, 2), [0, 1, 2]);
+    assert!(house.at(&runs).exists());
 }
 
 #[test]

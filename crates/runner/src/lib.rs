@@ -25,7 +25,7 @@ use service::Part;
 /// Carries out one call.
 ///
 /// # Errors
-/// When there is no answer: no API (69, 75), no token (77), configuration (78).
+/// When there is no answer: no API (69), no token (77), configuration (78).
 pub fn run(args: &Args, context: &Context) -> Result<Box<dyn Report>, Failure> {
     match &args.call {
         Call::Api { listen } => service::run(args, context, &[Part::Api(*listen)]),

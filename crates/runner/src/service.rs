@@ -57,7 +57,7 @@ pub(crate) fn run(
             }
         }
     }
-    let keeper = keep::start(context, &settings, Arc::clone(&queue))?;
+    let keeper = keep::start(context, &settings, Arc::clone(&queue), workers.is_some())?;
     let listened: Vec<String> = server
         .iter()
         .flat_map(|server| server.addresses.iter().map(|at| format!("http://{at}")))

@@ -11,7 +11,7 @@ use crate::args::Args;
 use crate::client::{Api, Reply};
 use crate::documents::{Smoke, SmokeCheck};
 
-/// Asks all of them. Exit 75 when no API answers at all.
+/// Asks all of them. Exit 69 when no API answers at all.
 pub(crate) fn run(args: &Args, context: &Context) -> Result<Box<dyn Report>, Failure> {
     let mut api = Api::open(args, context)?;
     // Nothing can come of it: no list has such a type.

@@ -2,6 +2,7 @@
 
 mod job;
 mod lease;
+mod notes;
 mod verdict;
 
 use std::ffi::OsString;
@@ -19,6 +20,7 @@ use ops_core::report::Report;
 use run_queue::{Queue, Worker};
 
 use crate::settings::Settings;
+pub(crate) use notes::Notes;
 
 /// How long a waiting worker waits for the bell before it looks by itself: what was abandoned rings
 /// no bell.
@@ -45,6 +47,7 @@ struct Shop {
     /// This program, which becomes that one.
     own: PathBuf,
     home: PathBuf,
+    notes: Notes,
     configs: Source,
     /// Set when no more jobs are to be taken.
     drains: AtomicBool,
@@ -98,6 +101,7 @@ pub(crate) fn start(
         program,
         own,
         home: context.home.clone(),
+        notes: Notes::new(&context.host, &context.home),
         configs: context.configs.clone(),
         drains: AtomicBool::new(false),
         running: Mutex::default(),

@@ -32,9 +32,9 @@ def figures(bench, engine, wanted):
         runs.append(json.loads(out))
         bench.say(f"  {engine}, run {number + 1} of {bench.runs}: {out.strip()}")
     of = lambda name: [run[name] for run in runs]
-    rate = Line(f"submissions, 16 clients, {engine}", "/s", {"ours": of("submissions_per_second")})
+    rate = Line(f"durable submissions to the queue by 16 threads, {engine}", "/s", {"ours": of("submissions_per_second")})
     rate.target(f">= {wanted}/s", rate.median("ours"), rate.median("ours") >= wanted)
-    pick_up = Line(f"pick-up when idle, {engine}", "ms", {"ours": of("pick_up_ms")})
+    pick_up = Line(f"pick-up when idle, across two engines, {engine}", "ms", {"ours": of("pick_up_ms")})
     pick_up.target("below 20 ms", pick_up.median("ours"), pick_up.median("ours") < 20)
     lines = [rate, pick_up]
     for what, full, told in [

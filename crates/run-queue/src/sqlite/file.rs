@@ -2,13 +2,42 @@
 
 use std::path::Path;
 
-use ops_host::host::Host;
+use ops_host::host::{Host, Kind};
 use rusqlite::{Connection, OpenFlags};
 
 use super::PATIENCE;
 use super::rows::{SCHEMA, VERSION};
 use super::time;
 use crate::{Fault, Micros};
+
+/// The bits of the file and of those that `SQLite` keeps beside it: others may not read what jobs
+/// were told.
+const MODE: u32 = 0o640;
+
+/// Makes the file, unless it is there, so that `SQLite` does not: it takes the mode of those beside it
+/// from it. Those that others may read are narrowed; whose they are not is left to their owner.
+///
+/// # Errors
+/// When the file cannot be made.
+pub(super) fn keep_private(host: &Host, path: &Path) -> std::io::Result<()> {
+    match host.create_file(path, b"", MODE) {
+        Err(err) if err.kind() == std::io::ErrorKind::AlreadyExists => {}
+        done => return done,
+    }
+    for suffix in ["", "-wal", "-shm"] {
+        let mut name = path.as_os_str().to_owned();
+        name.push(suffix);
+        let name = Path::new(&name);
+        // Not opened: closing it would take SQLite's locks of this process away.
+        if let Ok(Some(found)) = host.look(name)
+            && found.kind == Kind::File
+            && found.mode & !MODE != 0
+        {
+            let _another_s = host.share(name, found.group, found.mode & MODE).is_err();
+        }
+    }
+    Ok(())
+}
 
 pub(super) fn connect(path: &Path) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE

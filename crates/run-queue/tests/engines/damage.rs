@@ -45,6 +45,35 @@ fn a_file_that_cannot_be_believed_is_named_and_left_alone() {
 }
 
 #[test]
+fn what_is_in_the_file_is_for_its_user_and_group_alone() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    let names = ["queue.db", "queue.db-wal", "queue.db-shm"];
+    let mode = |name: &str| {
+        let about = fs::metadata(folder.path().join(name)).unwrap();
+        about.permissions().mode() & 0o777
+    };
+    let queue = open(&folder.path().join(names[0])).unwrap();
+    submit(&queue, job("r1"));
+    for name in names {
+        assert_eq!(mode(name) & !0o640, 0, "{name}: {:o}", mode(name));
+    }
+    // As earlier versions made them; the file is open meanwhile, as it is by another process.
+    for name in names {
+        let open = fs::Permissions::from_mode(0o644);
+        fs::set_permissions(folder.path().join(name), open).unwrap();
+    }
+    let second = open(&folder.path().join(names[0])).unwrap();
+    for name in names {
+        assert_eq!(mode(name), 0o640, "{name}: {:o}", mode(name));
+    }
+    for queue in [&queue, &second] {
+        submit(queue, job("r1"));
+    }
+    assert_eq!(second.counts().unwrap()[&Status::Queued], 3);
+}
+
+#[test]
 fn tables_of_another_version_are_refused_on_both_engines() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("queue.db");

@@ -64,6 +64,22 @@ impl Refusal {
         Self { headers, ..Self::new(503, detail) }
     }
 
+    /// What is told of it.
+    pub(crate) fn problem(&self) -> Problem {
+        let status = self.code();
+        Problem {
+            kind: "about:blank".into(),
+            title: status.canonical_reason().unwrap_or("refused").into(),
+            status: status.as_u16(),
+            detail: self.detail.clone(),
+            errors: self.errors.clone(),
+        }
+    }
+
+    fn code(&self) -> StatusCode {
+        StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+    }
+
     /// The address knows other methods.
     pub(crate) fn method(allowed: &'static str) -> Self {
         let headers = vec![(ALLOW, HeaderValue::from_static(allowed))];
@@ -79,15 +95,7 @@ impl From<Fault> for Refusal {
 
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
-        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let problem = Problem {
-            kind: "about:blank".into(),
-            title: status.canonical_reason().unwrap_or("refused").into(),
-            status: status.as_u16(),
-            detail: self.detail,
-            errors: self.errors,
-        };
-        let mut response = document(status, &problem);
+        let mut response = document(self.code(), &self.problem());
         let kind = HeaderValue::from_static("application/problem+json");
         response.headers_mut().insert(CONTENT_TYPE, kind);
         response.headers_mut().extend(self.headers);

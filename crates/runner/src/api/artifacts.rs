@@ -41,13 +41,13 @@ pub(crate) async fn list(
     let job = find(&state, job_id).await?;
     let (at, job_id) = (Shared::clone(&state), job.job_id.clone());
     let (files, is_cut) = state
-        .work(move || match at.folder(&job_id)? {
+        .work(move || match at.left(&job)? {
             Some(tree) => walk(&tree).map_err(|fault| unreadable(&fault)),
             None => Ok((vec![], false)),
         })
         .await?;
     let schema = "aiops.runner.artifacts/1".into();
-    Ok(document(StatusCode::OK, &ArtifactList { schema, job_id: job.job_id, files, is_cut }))
+    Ok(document(StatusCode::OK, &ArtifactList { schema, job_id, files, is_cut }))
 }
 
 /// `GET /jobs/{job_id}/artifacts/{path}`
@@ -60,9 +60,9 @@ pub(crate) async fn file(
     let path = RelPath::parse(&path).map_err(|_| absent())?;
     let (at, name) = (Shared::clone(&state), path.file_name().to_owned());
     let found = state
-        .work(move || match at.folder(&job.job_id)? {
+        .work(move || match at.left(&job)? {
             Some(tree) => tree.open_file(&path).map_err(|fault| refused(&fault)),
-            None => Err(elsewhere(&job)),
+            None => Ok(None),
         })
         .await?;
     let (about, file) = found.ok_or_else(absent)?;
@@ -114,6 +114,19 @@ fn piece(file: &mut impl Read) -> std::io::Result<Vec<u8>> {
 }
 
 impl State {
+    /// The folder of a job; `None` when it left none. Where it would lie on another host, that is
+    /// told: nobody may take it for empty.
+    pub(crate) fn left(&self, job: &Job) -> Result<Option<Tree>, Refusal> {
+        let found = self.folder(&job.job_id)?;
+        match &job.worker {
+            Some(worker) if found.is_none() && worker.host != self.host.name() => {
+                let host = &worker.host;
+                Err(Refusal::new(404, format!("this host has nothing of it: it ran on {host}")))
+            }
+            _ => Ok(found),
+        }
+    }
+
     /// The folder of a job; `None` when this host has none.
     pub(crate) fn folder(&self, job_id: &str) -> Result<Option<Tree>, Refusal> {
         // The id has the shape of one, so it is one plain name; a link in its place is not followed.
@@ -163,21 +176,14 @@ fn absent() -> Refusal {
     Refusal::new(404, "there is no such file")
 }
 
-fn elsewhere(job: &Job) -> Refusal {
-    match &job.worker {
-        Some(worker) => Refusal::new(
-            404,
-            format!("this host has nothing of it; its last worker was on {}", worker.host),
-        ),
-        None => Refusal::new(404, "no worker has had it yet"),
+/// A path that leads elsewhere is told like one that leads nowhere; what cannot be read is not.
+pub(crate) fn refused(fault: &Fault) -> Refusal {
+    match fault {
+        Fault::Io { .. } => unreadable(fault),
+        _ => absent(),
     }
 }
 
-/// A path that leads elsewhere is told like one that leads nowhere; a disk that fails is not.
-fn refused(fault: &Fault) -> Refusal {
-    if fault.is_transient() { unreadable(fault) } else { absent() }
-}
-
-fn unreadable(fault: &Fault) -> Refusal {
-    Refusal::new(503, format!("what the job left cannot be read now: {fault}"))
+pub(crate) fn unreadable(why: &dyn std::fmt::Display) -> Refusal {
+    Refusal::busy(format!("what the job left cannot be read: {why}"))
 }

@@ -1,6 +1,7 @@
 //! `GET /jobs/{job_id}/events`: how a job goes on, as server-sent events.
 //!
-//! `job` when it changes, `stdout` and `stderr` as it speaks, `end` last. Each event's id says how
+//! `job` when it changes, `stdout` and `stderr` as it speaks, `problem` when what it says cannot be
+//! read, `end` last. Each event's id says how
 //! far both outputs were told, so that who reconnects with `Last-Event-ID` misses and repeats
 //! nothing.
 
@@ -79,6 +80,7 @@ type Told = Result<Event, std::convert::Infallible>;
 async fn tell(state: &Shared, mut job: Job, mut cursor: Cursor, feed: &Feed<Told>) -> Option<()> {
     let mut changes = state.changes.clone();
     let mut told: Option<Job> = None;
+    let mut silent = vec![];
     // Its outputs grow without a ring; the job itself does not change without one.
     let (mut is_news, mut seen) = (true, Instant::now());
     loop {
@@ -95,7 +97,7 @@ async fn tell(state: &Shared, mut job: Job, mut cursor: Cursor, feed: &Feed<Told
             send(feed, "job", cursor, &JobView::new(&job)).await?;
             told = Some(shown);
         }
-        speak(state, &job, has_ended, &mut cursor, feed).await?;
+        speak(state, &job, has_ended, (&mut cursor, &mut silent), feed).await?;
         if has_ended {
             return send(feed, "end", cursor, &JobView::new(&job)).await;
         }
@@ -112,23 +114,32 @@ async fn tell(state: &Shared, mut job: Job, mut cursor: Cursor, feed: &Feed<Told
     }
 }
 
-/// Tells what a job said since the last time.
+/// Tells what a job said since the last time. An output that cannot be read is told of once, and
+/// not looked at again by this connection.
 async fn speak(
     state: &Shared,
     job: &Job,
     has_ended: bool,
-    cursor: &mut Cursor,
+    (cursor, silent): (&mut Cursor, &mut Vec<Stream>),
     feed: &Feed<Told>,
 ) -> Option<()> {
     for (at, stream) in Stream::ALL.into_iter().enumerate() {
-        loop {
+        while !silent.contains(&stream) {
             let from = *cursor.0.get(at)?;
             let (shared, job_id) = (Shared::clone(state), job.job_id.clone());
-            let said = state
-                .work(move || Ok(logs::since(&shared, &job_id, stream, from, has_ended)))
-                .await
-                .ok()?;
-            let Some((text, to)) = said else { break };
+            let said =
+                state.work(move || logs::since(&shared, &job_id, stream, from, has_ended)).await;
+            let (text, to) = match said {
+                Ok(Some(said)) => said,
+                Ok(None) => break,
+                Err(refusal) => {
+                    silent.push(stream);
+                    let mut problem = refusal.problem();
+                    problem.detail = format!("{}: {}", stream.name(), problem.detail);
+                    send(feed, "problem", *cursor, &problem).await?;
+                    break;
+                }
+            };
             *cursor.0.get_mut(at)? = to;
             send(feed, stream.name(), *cursor, &Said { offset: from, text }).await?;
         }

@@ -1,7 +1,8 @@
 //! What a job said: the files `stdout.log` and `stderr.log` that orb-wrap writes into its artifact
 //! folder.
 
-use std::io::{Read, Seek, SeekFrom};
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom};
 
 use axum::body::Body;
 use axum::extract::rejection::PathRejection;
@@ -14,6 +15,7 @@ use confined_fs::{RelPath, Tree};
 use crate::args::Stream;
 
 use super::answer::Refusal;
+use super::artifacts::{refused, unreadable};
 use super::jobs::find;
 use super::query::Query;
 use super::{Shared, State};
@@ -43,8 +45,11 @@ pub(crate) async fn tail(
     let at = Shared::clone(&state);
     let text = state
         .work(move || {
-            let said = at.folder(&job.job_id)?.and_then(|tree| end(&tree, stream));
-            Ok(last_lines(&at.redactor.clean(&said.unwrap_or_default()), lines).to_owned())
+            let said = match at.left(&job)? {
+                Some(tree) => end(&tree, stream)?,
+                None => String::new(),
+            };
+            Ok(last_lines(&at.redactor.clean(&said), lines).to_owned())
         })
         .await?;
     let mut response = Response::new(Body::from(text));
@@ -60,50 +65,56 @@ pub(crate) async fn tail(
 }
 
 /// What was said from `from` on, at most [`LONGEST`] bytes, whole lines while the job still runs;
-/// and where it ends.
+/// and where it ends. A refusal says why it cannot be read.
 pub(crate) fn since(
     state: &State,
     job_id: &str,
     stream: Stream,
     from: u64,
     has_ended: bool,
-) -> Option<(String, u64)> {
-    let (size, mut file) = open(&state.folder(job_id).ok()??, stream)?;
+) -> Result<Option<(String, u64)>, Refusal> {
+    let Some(tree) = state.folder(job_id)? else { return Ok(None) };
+    let Some((size, file)) = open(&tree, stream)? else { return Ok(None) };
     if size <= from {
-        return None;
+        return Ok(None);
     }
-    file.seek(SeekFrom::Start(from)).ok()?;
-    let mut bytes = Vec::new();
-    file.take(LONGEST).read_to_end(&mut bytes).ok()?;
+    let mut bytes = read(file, from).map_err(|err| unreadable(&err))?;
     // A line that is still being written may hold half a key: it waits for its end.
     let whole = bytes.iter().rposition(|byte| *byte == b'\n').map(|at| at + 1);
     let is_full = bytes.len() as u64 == LONGEST;
     let length = match whole {
         Some(whole) if !has_ended || is_full => whole,
-        None if !has_ended && !is_full => return None,
+        None if !has_ended && !is_full => return Ok(None),
         _ => bytes.len(),
     };
     bytes.truncate(length);
     let text = state.redactor.clean(&String::from_utf8_lossy(&bytes));
-    Some((text, from + length as u64))
+    Ok(Some((text, from + length as u64)))
 }
 
 /// The end of what was said, from the beginning of a line.
-fn end(tree: &Tree, stream: Stream) -> Option<String> {
-    let (size, mut file) = open(tree, stream)?;
+fn end(tree: &Tree, stream: Stream) -> Result<String, Refusal> {
+    let Some((size, file)) = open(tree, stream)? else { return Ok(String::new()) };
     let from = size.saturating_sub(LONGEST);
-    file.seek(SeekFrom::Start(from)).ok()?;
-    let mut bytes = Vec::new();
-    file.take(LONGEST).read_to_end(&mut bytes).ok()?;
+    let bytes = read(file, from).map_err(|err| unreadable(&err))?;
     let cut =
         if from == 0 { 0 } else { bytes.iter().position(|it| *it == b'\n').map_or(0, |at| at + 1) };
-    Some(String::from_utf8_lossy(bytes.get(cut..).unwrap_or_default()).into_owned())
+    Ok(String::from_utf8_lossy(bytes.get(cut..).unwrap_or_default()).into_owned())
 }
 
-fn open(tree: &Tree, stream: Stream) -> Option<(u64, std::fs::File)> {
-    let name = RelPath::parse(&format!("{}.log", stream.name())).ok()?;
-    let (about, file) = tree.open_file(&name).ok()??;
-    Some((about.size, file))
+/// The file of an output and how long it is; `None` when nothing was said.
+fn open(tree: &Tree, stream: Stream) -> Result<Option<(u64, File)>, Refusal> {
+    let name = format!("{}.log", stream.name());
+    let name = RelPath::parse(&name).map_err(|why| unreadable(&why))?;
+    let found = tree.open_file(&name).map_err(|fault| refused(&fault))?;
+    Ok(found.map(|(about, file)| (about.size, file)))
+}
+
+fn read(mut file: File, from: u64) -> io::Result<Vec<u8>> {
+    file.seek(SeekFrom::Start(from))?;
+    let mut bytes = Vec::new();
+    file.take(LONGEST).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 fn last_lines(text: &str, lines: usize) -> &str {

@@ -42,6 +42,8 @@ use Content::{Bytes, Events, Json, Text};
 
 const BAD_QUERY: (u16, &str, Content) = (422, "The query is not as it must be.", Content::Problem);
 const NO_JOB: (u16, &str, Content) = (404, "There is no such job.", Content::Problem);
+const NOT_HERE: (u16, &str, Content) =
+    (404, "There is no such job, or what it left is on another host.", Content::Problem);
 
 /// Everything that can be asked. What every operation can answer besides is added to each.
 const OPERATIONS: &[Operation] = &[
@@ -117,7 +119,7 @@ const OPERATIONS: &[Operation] = &[
         method: "get",
         path: "/jobs/{job_id}/events",
         id: "events",
-        summary: "How a job goes on: events job, stdout, stderr, and end as the last.",
+        summary: "How a job goes on: events job, stdout, stderr, problem, and end as the last.",
         parameters: event_parameters,
         body: None,
         answers: &[(200, "Events, until the job ends.", Events), NO_JOB],
@@ -129,7 +131,7 @@ const OPERATIONS: &[Operation] = &[
         summary: "The last lines of what a job said.",
         parameters: log_parameters,
         body: None,
-        answers: &[(200, "The lines.", Text), NO_JOB, BAD_QUERY],
+        answers: &[(200, "The lines.", Text), NOT_HERE, BAD_QUERY],
     },
     Operation {
         method: "get",
@@ -138,7 +140,7 @@ const OPERATIONS: &[Operation] = &[
         summary: "The files that a job left on this host.",
         parameters: job_parameter,
         body: None,
-        answers: &[(200, "The files.", Json("ArtifactList")), NO_JOB],
+        answers: &[(200, "The files.", Json("ArtifactList")), NOT_HERE],
     },
     Operation {
         method: "get",
@@ -149,7 +151,7 @@ const OPERATIONS: &[Operation] = &[
         body: None,
         answers: &[
             (200, "The file.", Bytes),
-            (404, "There is no such job or file.", Content::Problem),
+            (404, "There is no such job or file, or it is on another host.", Content::Problem),
         ],
     },
     Operation {
@@ -274,7 +276,11 @@ fn event() -> Value {
             },
         })
     };
-    json!({"oneOf": [of(&["job", "end"], "JobView"), of(&["stdout", "stderr"], "Said")]})
+    json!({"oneOf": [
+        of(&["job", "end"], "JobView"),
+        of(&["stdout", "stderr"], "Said"),
+        of(&["problem"], "Problem"),
+    ]})
 }
 
 /// The schemas of all documents, with what they refer to beside them.

@@ -118,7 +118,7 @@ fn whole(outcome: Outcome) -> Result<Reply, Failure> {
 fn answered(outcome: Outcome) -> Result<Answer, Failure> {
     match outcome {
         Outcome::Answered(answer) => Ok(answer),
-        Outcome::NotSent(why) => Err(Failure::new(Exit::TryLater, "reach the API")
+        Outcome::NotSent(why) => Err(Failure::new(Exit::Unavailable, "reach the API")
             .because(why)
             .hint("`runner serve` or aiops-runner-api.service runs one; --api names another")),
         Outcome::Ambiguous(why) => Err(Failure::new(Exit::Unavailable, "use the API").because(why)),

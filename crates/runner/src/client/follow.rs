@@ -5,11 +5,13 @@ use std::time::Duration;
 
 use ops_core::cli::Context;
 use ops_core::failure::Failure;
+use ops_core::progress::Waiting;
+use run_queue::Status;
 
 use super::BETWEEN_TRIES;
 use super::call::Api;
 use super::plain;
-use crate::documents::{JobView, Said};
+use crate::documents::{JobView, Problem, Said};
 
 /// How long one connection is followed at most; then the next goes on where it ended.
 const TURN: Duration = Duration::from_mins(10);
@@ -67,18 +69,42 @@ impl Reader {
     }
 }
 
+/// Who tells a person how a job goes on.
+pub(super) struct Teller<'a> {
+    pub(super) context: &'a Context,
+    /// What is waited for, where a terminal shows it.
+    pub(super) waiting: Waiting,
+}
+
+impl Teller<'_> {
+    fn say(&self, text: &str) {
+        self.waiting.aside(|| self.context.say(text));
+    }
+
+    /// Shows what is waited for.
+    fn wait_for(&self, job: &JobView) {
+        let place = match (&job.worker, job.status) {
+            (Some(worker), Status::Running) => format!(" on {}", plain::line(&worker.host)),
+            _ => String::new(),
+        };
+        self.waiting.set(format!("{} {}{place}", job.job_id, job.status));
+    }
+}
+
 /// Follows a job until it has ended; `None` when it has not by `end` of the stopwatch.
 pub(super) fn to_its_end(
     api: &Api,
-    context: &Context,
+    teller: &Teller<'_>,
     job: &JobView,
     end: Duration,
 ) -> Result<Option<JobView>, Failure> {
     let path = format!("/jobs/{}/events", job.job_id);
     let mut last = String::new();
     let mut shown = job.clone();
+    let host = &teller.context.host;
+    teller.wait_for(job);
     loop {
-        let left = end.saturating_sub(context.host.ticks());
+        let left = end.saturating_sub(host.ticks());
         if left.is_zero() {
             return Ok(None);
         }
@@ -88,7 +114,7 @@ pub(super) fn to_its_end(
         let followed = api.follow(&path, &since, left.min(TURN), &mut |piece| {
             reader.read(piece, &mut |event| {
                 event.id.clone_into(&mut last);
-                ended = told(context, event, &mut shown).or(ended.take());
+                ended = told(teller, event, &mut shown).or(ended.take());
             });
             if ended.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         });
@@ -104,17 +130,17 @@ pub(super) fn to_its_end(
             }
             Err(_) => {}
         }
-        context.host.pause(BETWEEN_TRIES.min(end.saturating_sub(context.host.ticks())));
+        host.pause(BETWEEN_TRIES.min(end.saturating_sub(host.ticks())));
     }
 }
 
 /// Tells one event; the job, when it has ended.
-fn told(context: &Context, event: &Event, shown: &mut JobView) -> Option<JobView> {
+fn told(teller: &Teller<'_>, event: &Event, shown: &mut JobView) -> Option<JobView> {
     match event.name.as_str() {
         "stdout" | "stderr" => {
             let said: Said = serde_json::from_str(&event.data).ok()?;
             for line in plain::lines(&said.text) {
-                context.say(&format!("{} | {line}", event.name));
+                teller.say(&format!("{} | {line}", event.name));
             }
             None
         }
@@ -122,9 +148,15 @@ fn told(context: &Context, event: &Event, shown: &mut JobView) -> Option<JobView
             let job: JobView = serde_json::from_str(&event.data).ok()?;
             if (job.status, job.attempts) != (shown.status, shown.attempts) {
                 let by = job.worker.as_ref().map(|it| format!(" ({})", it.name));
-                context.say(&format!("{} {}{}", job.job_id, job.status, by.unwrap_or_default()));
+                teller.say(&format!("{} {}{}", job.job_id, job.status, by.unwrap_or_default()));
+                teller.wait_for(&job);
             }
             *shown = job;
+            None
+        }
+        "problem" => {
+            let problem: Problem = serde_json::from_str(&event.data).ok()?;
+            teller.say(&plain::line(&problem.detail));
             None
         }
         "end" => serde_json::from_str(&event.data).ok(),

@@ -8,22 +8,13 @@ use run_queue::Status;
 use serde_json::{Value, json};
 
 use super::plain;
-use crate::documents::{ArtifactFile, JobList, JobView, Logs, Problem};
+use crate::documents::{Ended, JobList, JobView, Logs, Refused};
 
 /// A job.
 pub(super) struct Shown(pub(super) JobView);
 
-/// A job that was followed to its end, and what it left.
-pub(super) struct Ended {
-    pub(super) job: JobView,
-    pub(super) files: Vec<ArtifactFile>,
-}
-
 /// Jobs.
 pub(super) struct Listed(pub(super) JobList);
-
-/// What the API refused, and why.
-pub(super) struct Refused(pub(super) Problem);
 
 fn write_job(job: &JobView, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "{} {}", job.job_id, job.status)?;
@@ -75,15 +66,21 @@ impl Report for Ended {
 
     fn write_human(&self, out: &mut dyn Write) -> io::Result<()> {
         write_job(&self.job, out)?;
-        for file in &self.files {
-            let path = plain::line(&file.path);
-            writeln!(out, "  {:<11} {path} ({} bytes)", "left", file.bytes)?;
+        let left = |out: &mut dyn Write, it: &str| writeln!(out, "  {:<11} {it}", "left");
+        for file in self.files.iter().flatten() {
+            left(out, &format!("{} ({} bytes)", plain::line(&file.path), file.bytes))?;
         }
-        Ok(())
+        if self.is_cut {
+            left(out, "and more")?;
+        }
+        match &self.files_unknown {
+            Some(why) => left(out, &format!("unknown: {}", plain::line(why))),
+            None => Ok(()),
+        }
     }
 
     fn json(&self) -> Value {
-        json!(self.job)
+        json!(self)
     }
 }
 
@@ -117,8 +114,8 @@ impl Report for Refused {
     }
 
     fn write_human(&self, out: &mut dyn Write) -> io::Result<()> {
-        writeln!(out, "refused: {}", plain::line(&self.0.detail))?;
-        for error in &self.0.errors {
+        writeln!(out, "refused: {}", plain::line(&self.detail))?;
+        for error in &self.errors {
             // The field is empty where the whole is meant.
             let field = if error.field.is_empty() { "" } else { &format!("{}: ", error.field) };
             writeln!(out, "  {}", plain::line(&format!("{field}{}", error.message)))?;
@@ -127,12 +124,7 @@ impl Report for Refused {
     }
 
     fn json(&self) -> Value {
-        json!({
-            "schema": "aiops.runner.refused/1",
-            "status": self.0.status,
-            "detail": self.0.detail,
-            "errors": self.0.errors,
-        })
+        json!(self)
     }
 }
 

@@ -1,12 +1,12 @@
 //! One claimed job, from its claim to its end.
 
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use jobs::Artifact;
-use ops_core::config::Source;
+use jobs::JobTypes;
+use ops_core::config::{self, Source};
 use ops_core::host::{Exec, Finished};
 use run_queue::{Claimed, Job, Lease, Told};
 
@@ -14,11 +14,9 @@ use super::lease::{Keeper, Why};
 use super::verdict::{self, Say, Seen};
 use super::{AFTER_FAULT, Shop};
 
-/// The largest artifact.json that is read, bytes.
-const LARGEST: u64 = 16 << 20;
-
-/// Variables of this process that a job's program gets: where ssh finds keys, and where ours lie.
-const PASSED: [&str; 4] = ["HOME", "SSH_AUTH_SOCK", "AIOPS_LOG", "TMPDIR"];
+/// Variables of this process that orb-wrap gets: how ssh is called and where it finds keys, and what
+/// orb-wrap itself reads.
+const PASSED: [&str; 5] = ["HOME", "SSH_AUTH_SOCK", "AIOPS_SSH_COMMAND", "AIOPS_LOG", "TMPDIR"];
 
 impl Shop {
     /// Runs a job under its lease, which was asked for at `since` of the machine's uptime; whether it
@@ -40,7 +38,7 @@ impl Shop {
         let keeper = Keeper::new(&self.host, queue, &claimed.lease, length, beat, &stop, since);
         let is_ended = std::thread::scope(|scope| {
             keeper.keep(scope);
-            let say = self.say(job, &folder, &stop, &keeper);
+            let say = self.say(claimed, &folder, &stop, &keeper);
             let is_ended = match say {
                 Say::Ended(verdict) => self.finish(&claimed.lease, &verdict, &keeper),
                 Say::GiveBack => {
@@ -63,24 +61,25 @@ impl Shop {
     /// Runs the program, unless it was run to its end before, and judges what became of it.
     fn say(
         &self,
-        job: &Job,
+        Claimed { job, lease }: &Claimed,
         folder: &Path,
         stop: &Arc<ops_core::host::Stop>,
         keeper: &Keeper<'_>,
     ) -> Say {
         if job.attempts > 1
-            && let Some(artifact) = self.artifact(job, folder)
+            && let Some(artifact) = verdict::artifact(&self.host, job, folder)
         {
             // An earlier worker on this host got so far and no further.
             return Say::Ended(verdict::of_artifact(artifact));
         }
         // What a worker that was killed left is in the way of a whole result.
-        if let Err(err) = self.host.remove_tree(folder) {
-            self.tell(&format!("cannot clear {}: {err}", folder.display()));
+        let noted = self.host.remove_tree(folder).and_then(|()| self.notes.begin(lease));
+        if let Err(err) = noted {
+            self.tell(&format!("cannot clear {} and note its job: {err}", folder.display()));
         }
         let done = self.host.run_until(&self.exec(job, folder), stop);
         verdict::judge(Seen {
-            artifact: self.artifact(job, folder),
+            artifact: verdict::artifact(&self.host, job, folder),
             said: done.as_ref().map(said).unwrap_or_default(),
             ending: done.map(|done| done.ending).map_err(|err| err.to_string()),
             killed: keeper.why(),
@@ -109,22 +108,21 @@ impl Shop {
         // `runner inside` wants to know a home, too.
         exec.env.insert("AIOPS_HOME".into(), self.home.clone().into());
         exec.env.insert("AIOPS_TRIGGER".into(), "api".into());
-        for name in PASSED {
-            if let Some(value) = self.host.env(name) {
+        let passed = PASSED.iter().map(|name| (*name).to_owned());
+        for name in passed.chain(self.passed_to(&wanted.job_type)) {
+            if let Some(value) = self.host.env(&name) {
                 exec.env.insert(name.into(), value.into());
             }
         }
         exec
     }
 
-    /// The artifact that a job left, whole and its own.
-    fn artifact(&self, job: &Job, folder: &Path) -> Option<Artifact> {
-        let path: PathBuf = folder.join("artifact.json");
-        let (_, bytes) = self.host.read_plain(&path, LARGEST).ok()?;
-        let artifact: Artifact = serde_json::from_slice(&bytes).ok()?;
-        let is_own = artifact.job_type == job.wanted.job_type
-            && (artifact.job_id == job.job_id || artifact.job_id.is_empty());
-        is_own.then_some(artifact)
+    /// The variables that the allowlist lets pass to jobs of a type, as it is now: orb-wrap reads
+    /// it for each job, and is the one to tell what is wrong with it.
+    fn passed_to(&self, job_type: &str) -> Vec<String> {
+        let types: Result<JobTypes, _> = config::load(&self.host, &self.configs);
+        let passed = types.ok().and_then(|mut it| it.jobs.remove(job_type));
+        passed.map(|it| it.pass_env).unwrap_or_default()
     }
 
     /// Says how a job ended until it is heard, or the lease is lost; whether it was taken.
@@ -132,6 +130,7 @@ impl Shop {
         loop {
             match self.queue.finish(lease, verdict) {
                 Ok(Told::Taken) => {
+                    self.notes.end(&lease.job_id);
                     self.tell(&format!("{} ended: {}", lease.job_id, verdict.status));
                     return true;
                 }
@@ -139,7 +138,7 @@ impl Shop {
                     self.tell(&format!("{} had been lost: its end does not count", lease.job_id));
                     return false;
                 }
-                // Who takes it over on this host finds the artifact; elsewhere it is run again.
+                // Who looks next on this host tells it, unless another host has run it again by then.
                 Err(fault) if keeper.why() == Some(Why::Lost) || self.is_leaving() => {
                     self.tell(&format!("{}'s end could not be told: {fault}", lease.job_id));
                     return false;
@@ -150,9 +149,13 @@ impl Shop {
     }
 
     fn give_back(&self, lease: &Lease) {
-        if let Err(fault) = self.queue.release(lease) {
+        match self.queue.release(lease) {
+            Ok(Told::Taken) => self.notes.end(&lease.job_id),
+            Ok(Told::Refused) => {}
             // Its lease runs out by itself.
-            self.tell(&format!("{} could not be given back: {fault}", lease.job_id));
+            Err(fault) => {
+                self.tell(&format!("{} could not be given back: {fault}", lease.job_id));
+            }
         }
     }
 

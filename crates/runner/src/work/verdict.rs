@@ -1,13 +1,18 @@
-//! How a job ended, judged from what its program left. Pure.
+//! How a job ended, judged from what its program left. Pure, but for reading that.
+
+use std::path::Path;
 
 use jobs::{Artifact, Status as Left};
-use ops_core::host::Ending;
-use run_queue::{Status, Verdict};
+use ops_core::host::{Ending, Host};
+use run_queue::{Job, Status, Verdict};
 
 use super::lease::Why;
 
 /// The longest reason that is kept, characters.
 const LONGEST: usize = 500;
+
+/// The largest artifact.json that is read, bytes.
+const LARGEST: u64 = 16 << 20;
 
 /// What is known of a job's end.
 #[derive(Debug)]
@@ -64,6 +69,16 @@ pub(super) fn judge(seen: Seen) -> Say {
         }
         (None, Err(why)) => ended(Status::Error, &format!("orb-wrap could not be run: {why}")),
     }
+}
+
+/// The artifact that a job left in its folder, whole and its own. orb-wrap writes it last, and the
+/// job itself cannot.
+pub(super) fn artifact(host: &Host, job: &Job, folder: &Path) -> Option<Artifact> {
+    let (_, bytes) = host.read_plain(&folder.join("artifact.json"), LARGEST).ok()?;
+    let artifact: Artifact = serde_json::from_slice(&bytes).ok()?;
+    let is_own = artifact.job_type == job.wanted.job_type
+        && (artifact.job_id == job.job_id || artifact.job_id.is_empty());
+    is_own.then_some(artifact)
 }
 
 /// The verdict that an artifact holds.

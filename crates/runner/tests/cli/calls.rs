@@ -1,8 +1,11 @@
 //! The client, and how services begin and end.
 
 use std::net::TcpListener;
+use std::process::{Command, Stdio};
 
-use crate::fixture::{Site, until};
+use crate::fixture::{Service, Site, token, until};
+use crate::http::ask;
+use crate::schema::{valid, valid_as};
 
 const SHA: &str = "0123456789abcdef0123456789abcdef01234567";
 
@@ -20,7 +23,8 @@ fn a_job_is_submitted_followed_and_ended_with() {
     assert!(said.err.contains("stdout | one line of"), "{}", said.err);
     let id = said.out.split(' ').next().unwrap().to_owned();
     let json = site.ask(&server, &submit("act=mutate", &["--wait", "--json"])).expect(1).json();
-    assert_eq!(json["status"], "MUTATION_DETECTED");
+    assert_eq!(json["job"]["status"], "MUTATION_DETECTED");
+    assert_eq!(json["files"][0]["path"], "artifact.json", "{json}");
     let said = site.ask(&server, &submit("act=crash", &["--wait"])).expect(1);
     assert!(said.out.contains("ended with 70") && said.out.contains("on purpose"), "{}", said.out);
     assert_eq!(site.ask(&server, &["show", &id, "--json"]).expect(0).json()["job_id"], id.as_str());
@@ -38,6 +42,86 @@ fn a_job_is_submitted_followed_and_ended_with() {
     let (code, said) = server.end();
     assert_eq!(code, Some(0), "{said}");
     assert!(said.contains("jobs ended: 3; given back or lost: 0"), "{said}");
+}
+
+#[test]
+fn every_call_prints_one_document_that_its_schema_describes() {
+    let site = Site::new(None);
+    let server = site.start("serve", &["--json"]);
+    let ended = site.ask(&server, &submit("act=say", &["--wait", "--json"])).expect(0).json();
+    let id = ended["job"]["job_id"].as_str().unwrap();
+    let unlisted = ["submit", "--job", "rm", "--repo", "r1", "--json"];
+    for (line, code, schema) in [
+        (&submit("act=ok", &["--json"])[..], 0, "job"),
+        (&submit("act=ok", &["--wait", "--json"]), 0, "ended"),
+        (&["list", "--json"], 0, "jobs"),
+        (&["show", id, "--json"], 0, "job"),
+        (&["show", "20260101T000000Z-ffffff", "--json"], 1, "refused"),
+        (&["cancel", id, "--json"], 1, "refused"),
+        (&["logs", id, "--json"], 0, "logs"),
+        (&["smoke", "--json"], 0, "smoke"),
+        (&[&unlisted[..], &["--sha", SHA]].concat(), 1, "refused"),
+        // Refused here, before the remote is asked for its HEAD.
+        (&unlisted, 1, "refused"),
+    ] {
+        let said = site.ask(&server, line).expect(code).json();
+        assert_eq!(said["schema"], format!("aiops.runner.{schema}/1"), "{line:?}: {said}");
+    }
+    let here = site.ask(&server, &unlisted).expect(1).json();
+    let there = site.ask(&server, &[&unlisted[..], &["--sha", SHA]].concat()).expect(1).json();
+    assert_eq!(here, there);
+    let get = |path: &str| ask(&server.address, &token(), "GET", path, "").json();
+    valid(&get(&format!("/jobs/{id}/artifacts")));
+    valid(&get("/healthz"));
+    valid_as("runner.problem", &get("/nothing"));
+    let (code, said) = server.end();
+    let told = said.lines().find(|it| it.starts_with('{')).unwrap();
+    let told: serde_json::Value = serde_json::from_str(told).unwrap();
+    valid(&told);
+    assert_eq!((code, &told["ended"]), (Some(0), &3.into()), "{said}");
+}
+
+/// Has a job submitted and waited for by a person at a terminal, and returns what is seen there.
+/// `shows`: whether it is waited for that the wait is shown.
+fn seen_on_a_terminal(site: &Site, server: &Service, more: &[&str], shows: bool) -> String {
+    let line = submit("act=wait", &[&["--wait", "--api", &server.address][..], more].concat());
+    let program = site.at("bin/runner").display().to_string();
+    let words = [&[program.as_str()][..], &line].concat();
+    let words: Vec<String> = words.iter().map(|it| format!("'{it}'")).collect();
+    let file = site.at("typescript");
+    let mut terminal = Command::new("script");
+    terminal.args(["--quiet", "--return", "--flush", "--command", &words.join(" ")]).arg(&file);
+    terminal.env_clear().env("TERM", "xterm").stdin(Stdio::null()).stdout(Stdio::null());
+    terminal.envs(site.command(&[]).get_envs().filter_map(|(name, value)| Some((name, value?))));
+    let mut terminal = terminal.spawn().unwrap();
+    let seen = || std::fs::read_to_string(&file).unwrap_or_default();
+    until("the wait is shown", || !shows || seen().contains(" queued 1s"));
+    let worker = site.start("work", &["--concurrency", "1"]);
+    until("that it runs is shown", || !shows || seen().contains(" running on "));
+    site.let_go();
+    assert!(terminal.wait().unwrap().success(), "{}", seen());
+    std::fs::remove_file(site.at("home/go")).unwrap();
+    assert_eq!(worker.end().0, Some(0));
+    seen()
+}
+
+#[test]
+fn a_wait_is_shown_on_a_terminal_and_nowhere_else() {
+    if !postgres_cluster::has_program("script") {
+        return skipped::told(skipped::this_test(), "script (util-linux) is not installed");
+    }
+    let site = Site::new(None);
+    let api = site.start("api", &[]);
+    let seen = seen_on_a_terminal(&site, &api, &[], true);
+    assert!(seen.contains("artifact.json"), "{seen}");
+    let is_shown = |seen: &str| seen.contains(" queued 0s") || seen.contains(" running on ");
+    for more in ["--json", "--quiet"] {
+        let seen = seen_on_a_terminal(&site, &api, &[more], false);
+        assert!(seen.contains("artifact.json") && !is_shown(&seen), "{more}: {seen}");
+    }
+    let _worker = site.start("work", &["--concurrency", "1"]);
+    let piped = site.ask(&api, &submit("act=nap", &["--wait"])).expect(0);
+    assert!(!is_shown(&piped.err) && !piped.err.contains('\r'), "{}", piped.err);
 }
 
 #[test]
@@ -90,9 +174,16 @@ fn what_is_missing_is_told_with_its_code() {
     // Nobody listens there: the port was ours a moment ago.
     let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let nobody = format!("http://{free}");
-    drop(site.call(&["--api", &nobody, "list"]).expect(75));
-    drop(site.call(&["--api", &nobody, "smoke"]).expect(75));
+    drop(site.call(&["--api", &nobody, "list"]).expect(69));
+    drop(site.call(&["--api", &nobody, "smoke"]).expect(69));
+    let said = site.call(&[&["--api", &nobody][..], &submit("act=ok", &["--wait"])].concat());
+    assert!(said.code == Some(69) && said.err.contains("reach the API"), "{}", said.err);
     drop(site.call(&["--api", "http://192.0.2.1", "list"]).expect(2));
+    let api = site.start("api", &[]);
+    let said = site.ask(&api, &submit("act=ok", &["--wait", "--wait-seconds", "1"])).expect(69);
+    assert!(said.err.contains("it has not within 1 s"), "{}", said.err);
+    assert!(said.err.contains("hint: runner show "), "{}", said.err);
+    drop(api);
     for listen in ["0.0.0.0:0", "192.0.2.1:0", "100.64.0.1:0"] {
         drop(site.call(&["api", "--listen", listen]).expect(78));
     }

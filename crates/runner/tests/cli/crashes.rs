@@ -14,6 +14,7 @@ use crate::http::ask;
 
 mod audit;
 mod network;
+mod takeover;
 
 use audit::Audit;
 
@@ -273,59 +274,4 @@ fn a_database_killed_under_load_loses_and_doubles_nothing() {
 #[test]
 fn a_database_stopped_under_load_loses_and_doubles_nothing() {
     disturbed_database(Cluster::stop);
-}
-
-#[test]
-fn a_dead_workers_job_is_killed_with_it_and_taken_over() {
-    let site = Site::new(None);
-    let api = site.start("api", &[]);
-    let worker = site.start("work", &["--concurrency", "1"]);
-    let body = json!({"job_type": "stand_in", "repo_name": "r1", "sha": "a".repeat(40),
-        "params": {"act": "wait"}});
-    let said = ask(&api.address, &token(), "POST", "/jobs", &body.to_string());
-    let id = said.json()["job_id"].as_str().unwrap().to_owned();
-    until("it runs", || site.ran("begun").len() == 1);
-    let children = format!("/proc/{0}/task", worker.pid());
-    let program = std::fs::read_dir(children)
-        .unwrap()
-        .find_map(|task| {
-            let children = std::fs::read_to_string(task.unwrap().path().join("children")).ok()?;
-            children.split_whitespace().next().map(str::to_owned)
-        })
-        .expect("the worker has a child");
-    worker.kill();
-    let stat = format!("/proc/{program}/stat");
-    until("the program goes with its worker", || {
-        std::fs::read_to_string(&stat).map_or(true, |it| it.contains(") Z "))
-    });
-    let other = site.start("work", &["--concurrency", "1"]);
-    until("it is taken over", || site.ran("begun").len() == 2);
-    site.let_go();
-    let show = || ask(&api.address, &token(), "GET", &format!("/jobs/{id}"), "").json();
-    until("it ends", || show()["status"] == "success");
-    assert_eq!(show()["attempts"], 2);
-    assert_eq!(other.end().0, Some(0));
-}
-
-#[test]
-fn a_worker_that_hangs_loses_its_job_and_cannot_end_it() {
-    use rustix::process::Signal;
-    let site = Site::new(None);
-    let api = site.start("api", &[]);
-    let mut hung = site.start("work", &["--concurrency", "1"]);
-    let body = json!({"job_type": "stand_in", "repo_name": "r1", "sha": "a".repeat(40),
-        "params": {"act": "wait"}});
-    let said = ask(&api.address, &token(), "POST", "/jobs", &body.to_string());
-    let id = said.json()["job_id"].as_str().unwrap().to_owned();
-    until("it runs", || site.ran("begun").len() == 1);
-    hung.signal(Signal::STOP);
-    let other = site.start("work", &["--concurrency", "1"]);
-    until("it is taken over", || site.ran("begun").len() == 2);
-    hung.signal(Signal::CONT);
-    hung.wait_for("was lost");
-    site.let_go();
-    let show = || ask(&api.address, &token(), "GET", &format!("/jobs/{id}"), "").json();
-    until("it ends", || show()["status"] == "success");
-    assert_eq!((hung.end().0, other.end().0), (Some(0), Some(0)));
-    assert_eq!(show()["status"], "success");
 }

@@ -14,6 +14,8 @@ use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use crate::schema::valid;
+
 /// How long a test waits for what must happen.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(90);
 
@@ -31,17 +33,19 @@ pub(crate) struct Site {
     database: Option<String>,
     /// Programs that every call is started by, such as `ip netns exec NAME`.
     pub(crate) through: Vec<String>,
+    /// Variables that every call gets beside the usual.
+    pub(crate) env: Vec<(String, String)>,
 }
 
 impl Site {
     pub(crate) fn new(database: Option<String>) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let site = Self { folder, database, through: vec![] };
+        let site = Self { folder, database, through: vec![], env: vec![] };
         for name in ["bin", "home", "configs", "secrets"] {
             fs::create_dir(site.at(name)).unwrap();
         }
         // Beside a runner of its own, so that the real orb-wrap is not found first.
-        fs::copy(env!("CARGO_BIN_EXE_runner"), site.at("bin/runner")).unwrap();
+        copy_program(Path::new(env!("CARGO_BIN_EXE_runner")), &site.at("bin/runner"));
         fs::write(site.at("bin/orb-wrap"), include_str!("stand_in.sh")).unwrap();
         fs::set_permissions(site.at("bin/orb-wrap"), fs::Permissions::from_mode(0o755)).unwrap();
         fs::write(site.at("secrets/runner_token"), token()).unwrap();
@@ -97,6 +101,7 @@ impl Site {
         if let Some(url) = &self.database {
             command.env("AIOPS_DATABASE_URL", url);
         }
+        command.envs(self.env.iter().map(|(name, value)| (name, value)));
         command.stdin(Stdio::null());
         command
     }
@@ -166,6 +171,12 @@ impl Site {
     pub(crate) fn let_go(&self) {
         fs::write(self.at("home/go"), "").unwrap();
     }
+}
+
+/// Copies a program, by a process of its own: another test's child would for a moment have what this
+/// process writes open, and what is open for writing cannot be run.
+pub(crate) fn copy_program(from: &Path, to: &Path) {
+    assert!(Command::new("cp").arg(from).arg(to).status().unwrap().success());
 }
 
 /// A process in the background. It ends with the test, and its group with it.
@@ -249,8 +260,13 @@ impl Called {
         self
     }
 
+    /// The one document on standard output, which is as its schema says.
+    #[track_caller]
     pub(crate) fn json(&self) -> Value {
-        serde_json::from_str(&self.out).unwrap_or_else(|err| panic!("{err}: {}", self.out))
+        let document: Value =
+            serde_json::from_str(&self.out).unwrap_or_else(|err| panic!("{err}: {}", self.out));
+        valid(&document);
+        document
     }
 }
 

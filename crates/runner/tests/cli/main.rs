@@ -12,5 +12,6 @@ mod fixture;
 mod http;
 mod operator;
 mod real;
+mod schema;
 mod schemathesis;
 mod wire;

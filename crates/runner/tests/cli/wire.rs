@@ -1,7 +1,10 @@
 //! What the API answers.
 
+use std::collections::BTreeSet;
 use std::fs;
+use std::time::Duration;
 
+use run_queue::{Status, Verdict, Worker};
 use serde_json::{Value, json};
 
 use crate::fixture::{Site, token, until};
@@ -24,7 +27,7 @@ fn every_refusal_is_a_problem_that_names_the_field() {
     for (body, status, fields) in [
         ("{", 400, vec![]),
         ("[]", 422, vec![""]),
-        ("{}", 422, vec!["", ""]),
+        ("{}", 422, vec!["job_type", "remote_url", "sha"]),
         (job(&json!({"job_type": "rm"})).as_str(), 422, vec!["job_type"]),
         (job(&json!({"repo_name": "other"})).as_str(), 422, vec!["repo_name"]),
         (job(&json!({"remote_url": "ext::sh"})).as_str(), 422, vec!["remote_url"]),
@@ -37,7 +40,18 @@ fn every_refusal_is_a_problem_that_names_the_field() {
         (job(&json!({"priority": 101})).as_str(), 422, vec!["priority"]),
         (job(&json!({"idempotency_key": "ü"})).as_str(), 422, vec!["idempotency_key"]),
         (job(&json!({"deadline_at": "tomorrow"})).as_str(), 422, vec!["deadline_at"]),
-        (job(&json!({"extra": 1})).as_str(), 422, vec![""]),
+        (job(&json!({"extra": 1})).as_str(), 422, vec!["extra"]),
+        // Everything that is wrong, in one answer.
+        (
+            job(&json!({"sha": "HEAD", "x": 1, "job_type": "rm", "repo_name": "other"})).as_str(),
+            422,
+            vec!["sha", "x", "job_type", "repo_name"],
+        ),
+        (
+            job(&json!({"priority": 101, "params": {"act": 1, "x": "y"}})).as_str(),
+            422,
+            vec!["priority", "params.act", "params.x"],
+        ),
     ] {
         let said = post(body);
         assert_eq!(said.status, status, "{body}: {}", said.json());
@@ -50,8 +64,7 @@ fn every_refusal_is_a_problem_that_names_the_field() {
             .iter()
             .map(|it| it["field"].as_str().unwrap())
             .collect();
-        assert!(found.iter().all(|it| fields.contains(it)), "{body}: {problem}");
-        assert_eq!(found.is_empty(), fields.is_empty(), "{body}: {problem}");
+        assert_eq!(BTreeSet::from_iter(found), BTreeSet::from_iter(fields), "{body}: {problem}");
     }
     let large = format!("\"{}\"", "x".repeat(1 << 20));
     assert_eq!(post(&large).status, 413);
@@ -195,6 +208,58 @@ fn artifacts_are_served_from_their_folder_alone() {
     std::os::unix::fs::symlink(site.at("home"), &folder).unwrap();
     assert_eq!(get("/artifacts/secret").status, 404);
     assert_eq!(get("/artifacts").status, 404);
+}
+
+#[test]
+fn what_lies_on_another_host_or_cannot_be_read_is_told_and_not_taken_for_nothing() {
+    let site = Site::new(None);
+    let server = site.start("api", &[]);
+    let token = token();
+    let line = ["submit", "--job", "stand_in", "--repo", "r1", "--sha", &"a".repeat(40), "--wait"];
+    let queue = site.queue();
+    let worker = Worker { name: "w".into(), host: "other.example".into() };
+    let done = Verdict { status: Status::Success, exit_code: Some(0), detail: None };
+    let (said, id) = std::thread::scope(|scope| {
+        let client = scope.spawn(|| site.ask(&server, &line));
+        let mut lease = None;
+        until("the job is there", || {
+            lease = queue.claim(&worker, Duration::from_mins(1)).unwrap().map(|it| it.lease);
+            lease.is_some()
+        });
+        let lease = lease.unwrap();
+        queue.finish(&lease, &done).unwrap();
+        (client.join().unwrap().expect(0), lease.job_id)
+    });
+    assert!(said.out.contains("left        unknown: "), "{}", said.out);
+    assert!(said.out.contains("it ran on other.example"), "{}", said.out);
+    let get = |path: &str| ask(&server.address, &token, "GET", &format!("/jobs/{id}{path}"), "");
+    for path in ["/artifacts", "/artifacts/artifact.json", "/logs", "/logs?stream=stderr"] {
+        let found = get(path);
+        assert_eq!(found.status, 404, "{path}");
+        let detail = found.json()["detail"].as_str().unwrap().to_owned();
+        assert!(detail.contains("it ran on other.example"), "{path}: {detail}");
+    }
+    drop(site.ask(&server, &["logs", &id]).expect(1));
+    // A disk that both share: what is there is served, whoever wrote it.
+    let folder = site.at("home/artifacts/jobs").join(&id);
+    fs::create_dir_all(&folder).unwrap();
+    fs::write(folder.join("stdout.log"), "said\n").unwrap();
+    assert_eq!((get("/artifacts").status, get("/logs").body.as_slice()), (200, &b"said\n"[..]));
+    assert_eq!(get("/logs?stream=stderr").status, 200);
+    // Not what orb-wrap writes.
+    fs::create_dir(folder.join("stderr.log")).unwrap();
+    assert_eq!(get("/logs?stream=stderr").status, 404);
+    let events = String::from_utf8(get("/events").body).unwrap();
+    assert!(events.contains("event: stdout\n") && events.contains("event: end\n"), "{events}");
+    assert!(events.contains("event: problem\n") && events.contains("stderr: "), "{events}");
+    // A folder of all jobs that cannot be looked into.
+    fs::rename(site.at("home/artifacts/jobs"), site.at("moved")).unwrap();
+    std::os::unix::fs::symlink("jobs", site.at("home/artifacts/jobs")).unwrap();
+    for path in ["/artifacts", "/artifacts/artifact.json", "/logs"] {
+        assert_eq!(get(path).status, 503, "{path}");
+    }
+    let events = String::from_utf8(get("/events").body).unwrap();
+    assert_eq!(events.matches("event: problem\n").count(), 2, "{events}");
 }
 
 #[test]
