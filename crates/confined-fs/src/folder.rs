@@ -399,7 +399,9 @@ mod tests {
             let planted = dir.path().join("a/b").join(temporary(name));
             let plant = || {
                 std_fs::create_dir(&planted).unwrap();
-                inside.map(|it| std_fs::write(planted.join(it), it).unwrap());
+                if let Some(it) = inside {
+                    std_fs::write(planted.join(it), it).unwrap();
+                }
             };
             plant();
             folder.stage(name, b"one", 0o640).unwrap();

@@ -54,7 +54,7 @@ fn narrowed(site: &Site, server: &Service) -> String {
         said["job_id"].as_str().unwrap().to_owned()
     };
     let ids = [job("say links"), job("fail"), job("wait")];
-    until("two end and one runs", || site.ran("begun").len() == 3);
+    until("two end and one runs", || site.ran("begun").len() >= 3);
     let mut whole = ask(&server.address, "", "GET", "/openapi.json", "").json();
     let submission = &mut whole["components"]["schemas"]["Submission"]["properties"];
     submission["job_type"] = json!({"type": "string", "enum": ["stand_in", "orb_doctor"]});
