@@ -49,25 +49,17 @@ impl Tree {
     /// Opens a tree. Links in the path to the root are followed; the root stays the same folder
     /// even if it is renamed.
     pub fn open(root: &Path) -> Result<Self, Fault> {
-        let unopened = |errno: Errno| match errno {
-            Errno::NOSYS => Fault::Io {
-                doing: format!("open {}: it takes Linux 5.6 or later", root.display()),
-                source: io::ErrorKind::Unsupported.into(),
-                transient: false,
-            },
-            _ => Fault::from_errno(errno, "open", &root.display().to_string()),
-        };
-        let root_fd = sys::open_root(root).map_err(unopened)?;
+        let failed = |errno| unopened(errno, root);
+        let root_fd = sys::open_root(root).map_err(failed)?;
         // A kernel without openat2 should be noticed here, not in the middle of a change.
-        drop(sys::open_folder(root_fd.as_fd(), ".").map_err(unopened)?);
+        drop(sys::open_folder(root_fd.as_fd(), ".").map_err(failed)?);
         Ok(Self { root: root_fd })
     }
 
     /// Opens a tree by an absolute path without links: one that somebody put there since the path was
     /// resolved is not followed but a fault.
     pub fn open_resolved(root: &Path) -> Result<Self, Fault> {
-        let shown = root.display().to_string();
-        let failed = |errno| Fault::from_errno(errno, "open", &shown);
+        let failed = |errno| unopened(errno, root);
         Ok(Self { root: sys::open_root_resolved(root).map_err(failed)? })
     }
 
@@ -128,6 +120,21 @@ impl Tree {
 
     pub(crate) fn root(&self) -> BorrowedFd<'_> {
         self.root.as_fd()
+    }
+}
+
+fn unopened(errno: Errno, root: &Path) -> Fault {
+    let shown = root.display();
+    match errno {
+        Errno::NOSYS => Fault::Io {
+            doing: format!(
+                "open {shown}: it takes openat2, which Linux 5.6 or later has and a systemd unit with \
+                 RestrictSUIDSGID= has not"
+            ),
+            source: io::ErrorKind::Unsupported.into(),
+            transient: false,
+        },
+        _ => Fault::from_errno(errno, "open", &shown.to_string()),
     }
 }
 

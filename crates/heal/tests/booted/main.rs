@@ -8,6 +8,7 @@
     reason = "tests set the scene; a scene that fails is a failed test"
 )]
 
+mod bridge;
 mod installed;
 mod interrupted;
 mod jobs;
