@@ -141,7 +141,9 @@ impl Machine {
     /// The bytes of a file; `None` when it does not exist.
     #[track_caller]
     pub fn read(&self, path: &str) -> Option<Vec<u8>> {
-        let ran = self.run(["sh", "-c", r#"[ -e "$1" ] || exit 66; exec cat "$1""#, "sh", path]);
+        // Looked for afterwards: what is there before may be gone when it is read.
+        let script = r#"cat "$1" || { [ -e "$1" ] && exit 1; exit 66; }"#;
+        let ran = self.run(["sh", "-c", script, "sh", path]);
         (ran.code != 66).then(|| ran.expect(0).bytes)
     }
 

@@ -361,16 +361,15 @@ fn two_jobs_of_one_repository_run_beside_each_other() {
     as_each_user(|world| {
         world.put("job.sh", "#!/bin/sh\nsleep 1\n");
         world.commit("job");
-        let children: Vec<_> = (0..4)
-            .map(|_| {
-                let mut command = world.command(&["run", "--job", "hostile", "--repo", "target"]);
-                command
-                    .stdout(std::process::Stdio::piped())
-                    .stderr(std::process::Stdio::piped())
-                    .spawn()
-                    .unwrap()
-            })
+        // All made before any runs: making one goes over files that a job takes away.
+        let commands: Vec<_> = (0..4)
+            .map(|_| world.command(&["run", "--job", "hostile", "--repo", "target"]))
             .collect();
+        let started = commands.into_iter().map(|mut command| {
+            let command = command.stdout(std::process::Stdio::piped());
+            command.stderr(std::process::Stdio::piped()).spawn().unwrap()
+        });
+        let children: Vec<_> = started.collect();
         for child in children {
             let ran = world.ran(&child.wait_with_output().unwrap());
             assert_eq!(ran.word(), "success", "{ran:?}");
