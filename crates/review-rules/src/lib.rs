@@ -78,10 +78,11 @@ impl Rules {
         found.extend(hidden(section));
         found.extend(secrets::find(section).into_iter().map(|it| tell_secret(section, it)));
         if secrets::name_is_secret(section.path) {
-            let oid = section.entry.new.as_ref().or(section.entry.old.as_ref());
+            let side = section.entry.new.as_ref().or(section.entry.old.as_ref());
+            let oid = side.map_or("", |it| &it.oid);
             for it in &mut found {
-                "…".clone_into(&mut it.file);
-                it.detail = format!("its name is not told; it is {}", oid.map_or("", |it| &it.oid));
+                it.file = format!("…{oid}");
+                it.detail = format!("its name is not told; it is {oid}");
             }
         }
         found.sort();
@@ -252,12 +253,16 @@ fn hidden<'a>(section: &'a Section<'_>) -> impl Iterator<Item = Finding> + 'a {
 }
 
 fn tell_secret(section: &Section<'_>, secret: secrets::Secret) -> Finding {
-    let secrets::Secret { line, rule, description, removed } = secret;
-    let place = match (line, removed) {
-        (0, _) => "in the name",
-        (_, true) => "in a removed line: what was published is still known",
-        (_, false) => "in a line that is shown",
+    let secrets::Secret { line, rule, description, removed, times } = secret;
+    let old = section.entry.old.as_ref().map_or("", |it| &it.oid);
+    // What a waiver names a finding by has its title: what it says must tell places apart. The new
+    // text is fixed by the commit that a waiver is bound to, the old one only by its own name.
+    let (place, still) = match (line, removed) {
+        (0, _) => ("in the name".to_owned(), ""),
+        (_, true) => (format!("in a removed line of {old}"), "what was published is still known: "),
+        (_, false) => ("in a line that is shown".to_owned(), ""),
     };
+    let many = if times > 1 { format!("{times} times ") } else { String::new() };
     Finding {
         file: section.entry.path.clone(),
         line,
@@ -265,8 +270,8 @@ fn tell_secret(section: &Section<'_>, secret: secrets::Secret) -> Finding {
         gate: Gate::KeyHandling,
         severity: Severity::Critical,
         blocks: true,
-        title: "what looks like a secret".to_owned(),
-        detail: format!("{place}: {description}"),
+        title: format!("{many}what looks like a secret {place}"),
+        detail: format!("{still}{description}"),
         suggestion: "take it out of history and rotate it".to_owned(),
     }
 }

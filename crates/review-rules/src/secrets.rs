@@ -19,6 +19,8 @@ pub(crate) struct Secret {
     pub(crate) rule: String,
     pub(crate) description: String,
     pub(crate) removed: bool,
+    /// How many of this rule start in this line.
+    pub(crate) times: usize,
 }
 
 /// Finds secrets in a section.
@@ -35,12 +37,15 @@ pub(crate) fn find(section: &Section<'_>) -> Vec<Secret> {
                 rule: it.rule,
                 description: it.description,
                 removed: false,
+                times: 1,
             }
         }));
     }
     found.sort();
-    found.dedup();
-    found
+    let counted = found.chunk_by(|one, other| one == other);
+    counted
+        .filter_map(|alike| Some(Secret { times: alike.len(), ..alike.first()?.clone() }))
+        .collect()
 }
 
 /// Finds what a name says: that it is a secret, or that its file is one.
@@ -50,6 +55,7 @@ fn in_name(path: &[u8]) -> Vec<Secret> {
         rule: it.rule,
         description: it.description,
         removed: false,
+        times: 1,
     };
     Rules::shipped().scan_name(path).into_iter().map(tell).collect()
 }
@@ -87,6 +93,7 @@ fn side(path: &Path, lines: &[Line<'_>], sign: Sign) -> Vec<Secret> {
             rule: it.rule,
             description: it.description,
             removed,
+            times: 1,
         });
     }
     found

@@ -3,6 +3,7 @@
 
 use ops_core::failure::{Exit, Failure, OrFail};
 use ops_core::host::Host;
+use ops_core::time::Timestamp;
 use review_bundle::{
     Bundle, Entry, Exclusion, Exclusions, Limits, Manifest, Range, Repository, Section,
 };
@@ -10,8 +11,9 @@ use review_rules::Rules;
 use verdict::answer::{Proposed, RuleFinding};
 use verdict::document::{Coverage, Exclusion as Excluded, Gate, Path as Covered, Severity, Source};
 use verdict::policy::Binaries;
+use verdict::waivable::Answered;
 use verdict::waiver::Granted;
-use verdict::{Changed, Policy, fingerprint};
+use verdict::{Changed, Policy};
 
 use crate::basis::Basis;
 use crate::prompt;
@@ -67,10 +69,15 @@ impl Looked {
 
     /// Where something that looks like a secret stands: what keeps everything from being sent, and
     /// what does not because a waiver says that it is none.
-    pub(crate) fn secrets(&self, waivers: &[Granted], to: &str) -> (Vec<String>, Vec<String>) {
+    pub(crate) fn secrets(
+        &self,
+        waivers: &[Granted],
+        to: &str,
+        now: Timestamp,
+    ) -> (Vec<String>, Vec<String>) {
+        let answered = Answered::new(waivers, to, now, &[], &self.rules);
         let is_waived = |found: &RuleFinding| {
-            let print = fingerprint(&Source::Rule(found.rule.clone()), &found.finding);
-            waivers.iter().any(|it| it.fingerprint == print && it.to_sha == to)
+            answered.by(&Source::Rule(found.rule.clone()), &found.finding).is_some()
         };
         let place = |found: &RuleFinding| {
             let line = found.finding.line.map(|line| format!(":{line}")).unwrap_or_default();
