@@ -11,7 +11,7 @@ use review_rules::Rules;
 use verdict::answer::{Proposed, RuleFinding};
 use verdict::document::{Coverage, Exclusion as Excluded, Gate, Path as Covered, Severity, Source};
 use verdict::policy::Binaries;
-use verdict::waivable::Answered;
+use verdict::waivable::{Answered, REST};
 use verdict::waiver::Granted;
 use verdict::{Changed, Policy};
 
@@ -195,7 +195,7 @@ fn of_rule(found: review_rules::Finding) -> RuleFinding {
             detail: found.detail,
             suggestion: found.suggestion,
         },
-        rule: found.rule,
+        rule: if found.is_rest { found.rule + REST } else { found.rule },
     }
 }
 

@@ -158,3 +158,24 @@ fn a_fingerprint_that_two_findings_of_a_model_have_is_not_waived() {
     waive(&desk, print, "behind the firewall").is(1, &["two different findings"]);
     desk.run("run --gate").is(1, &["BLOCKED"]);
 }
+
+#[test]
+fn what_is_past_the_twentieth_of_a_rule_in_a_file_blocks_and_cannot_be_waived() {
+    let desk = Desk::new();
+    let text: String = (b'A'..=b'U').map(|last| line_with(&char::from(last).to_string())).collect();
+    desk.change("src/a.txt", &text);
+    let (code, verdict) = desk.verdict("run --gate");
+    let blockers = verdict["blockers"].as_array().unwrap();
+    assert_eq!((code, blockers.len()), (1, 21), "{verdict}");
+    let waived: Vec<i32> = blockers
+        .iter()
+        .map(|it| waive(&desk, it["fingerprint"].as_str().unwrap(), "a dummy").code)
+        .collect();
+    assert_eq!(waived.iter().filter(|code| **code == 0).count(), 20, "{waived:?}");
+    let rest = blockers.iter().find(|it| it["line"].is_null()).unwrap();
+    assert!(rest["title"].as_str().unwrap().starts_with("1 more of rule secret."), "{rest}");
+    let print = rest["fingerprint"].as_str().unwrap();
+    waive(&desk, print, "a dummy").is(1, &["it stands for more findings than are shown"]);
+    desk.run("run --gate").is(1, &["BLOCKED", "nothing was sent"]);
+    assert_eq!(desk.calls(), (0, 0));
+}
