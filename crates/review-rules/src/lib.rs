@@ -9,6 +9,7 @@
 
 mod finding;
 mod invisible;
+mod key_parts;
 mod kinds;
 mod lines;
 mod paths;
@@ -76,7 +77,9 @@ impl Rules {
         let mut found = self.whole(section);
         found.extend(self.in_lines(section));
         found.extend(hidden(section));
-        found.extend(secrets::find(section).into_iter().map(|it| tell_secret(section, it)));
+        let secrets = secrets::find(section);
+        found.extend(key_parts::find(section, &secrets));
+        found.extend(secrets.into_iter().map(|it| secrets::tell(section, it)));
         if secrets::name_is_secret(section.path) {
             let side = section.entry.new.as_ref().or(section.entry.old.as_ref());
             let oid = side.map_or("", |it| &it.oid);
@@ -255,31 +258,6 @@ fn hidden<'a>(section: &'a Section<'_>) -> impl Iterator<Item = Finding> + 'a {
             suggestion: "remove it, or write it as an escape".to_owned(),
         })
     })
-}
-
-fn tell_secret(section: &Section<'_>, secret: secrets::Secret) -> Finding {
-    let secrets::Secret { line, rule, description, removed, times } = secret;
-    let old = section.entry.old.as_ref().map_or("", |it| &it.oid);
-    // What a waiver names a finding by has its title: what it says must tell places apart. The new
-    // text is fixed by the commit that a waiver is bound to, the old one only by its own name.
-    let (place, still) = match (line, removed) {
-        (0, _) => ("in the name".to_owned(), ""),
-        (_, true) => (format!("in a removed line of {old}"), "what was published is still known: "),
-        (_, false) => ("in a line that is shown".to_owned(), ""),
-    };
-    let many = if times > 1 { format!("{times} times ") } else { String::new() };
-    Finding {
-        file: section.entry.path.clone(),
-        line,
-        rule: format!("secret.{rule}"),
-        gate: Gate::KeyHandling,
-        severity: Severity::Critical,
-        blocks: true,
-        is_rest: false,
-        title: format!("{many}what looks like a secret {place}"),
-        detail: format!("{still}{description}"),
-        suggestion: "take it out of history and rotate it".to_owned(),
-    }
 }
 
 /// Keeps so many findings of each rule that block, and as many that do not. What blocks and is not

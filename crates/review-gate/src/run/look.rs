@@ -111,11 +111,7 @@ pub(crate) fn bundle(
     let mut look = |section: &Section<'_>| {
         let told = rules.find(section).into_iter().map(of_rule);
         let told = told.filter(|it| it.rule != "path.baseline" || !is_advance(section, range));
-        let (first, told) = (found.len(), told.collect::<Vec<_>>());
         found.extend(told);
-        if !found.iter().skip(first).any(is_secret) {
-            found.extend(part_of_a_key(section));
-        }
     };
     review_bundle::build(repository, range, &exclusions(policy)?, LARGEST_BLOB, &mut look)
 }
@@ -139,35 +135,6 @@ fn exclusions(policy: &Policy) -> Result<Exclusions, Failure> {
 fn is_advance(section: &Section<'_>, range: &Range) -> bool {
     let is_plain = section.entry.new.as_ref().is_some_and(|it| it.mode == "100644");
     is_plain && section.new == format!("{}\n", range.since).as_bytes()
-}
-
-/// A private key in a file of which only a part is shown: a few lines of it give it away as well,
-/// and by themselves look like nothing.
-fn part_of_a_key(section: &Section<'_>) -> Option<RuleFinding> {
-    if section.lines.is_empty() || section.entry.excluded.is_some() {
-        return None;
-    }
-    let begins = |line: &[u8]| {
-        let line = line.trim_ascii();
-        line.starts_with(b"-----BEGIN ") && line.ends_with(b"PRIVATE KEY-----")
-    };
-    let side = [section.new, section.old]
-        .into_iter()
-        .find(|side| side.split(|byte| *byte == b'\n').any(begins))?;
-    let at = side.split(|byte| *byte == b'\n').position(begins)?;
-    Some(RuleFinding {
-        rule: format!("{SECRET}private-key-part"),
-        blocks: true,
-        finding: Proposed {
-            file: Some(section.entry.path.clone()),
-            line: u32::try_from(at + 1).ok(),
-            gate: Some(Gate::KeyHandling),
-            severity: Severity::Critical,
-            title: "a file with a private key is changed".into(),
-            detail: "parts of the key would be sent with the lines around the change".into(),
-            suggestion: "take it out of history and rotate it; if it is none, waive this".into(),
-        },
-    })
 }
 
 /// A rule's finding as a verdict has it.

@@ -179,3 +179,51 @@ fn what_is_past_the_twentieth_of_a_rule_in_a_file_blocks_and_cannot_be_waived() 
     desk.run("run --gate").is(1, &["BLOCKED", "nothing was sent"]);
     assert_eq!(desk.calls(), (0, 0));
 }
+
+/// A private key of nobody's, on many lines of this letter.
+fn pem(letter: &str) -> String {
+    let body = format!("{}\n", letter.repeat(64)).repeat(12);
+    let mark = |word: &str| format!("-----{word} {} KEY-----\n", "PRIVATE");
+    format!("{}{body}{}", mark("BEGIN"), mark("END"))
+}
+
+#[test]
+fn a_private_key_under_an_unchanged_first_line_is_told_of_both_sides() {
+    let desk = Desk::new();
+    let since = desk.change("conf.txt", &pem("a"));
+    desk.change("conf.txt", &pem("b"));
+    let call = format!("run --gate --since {since}");
+    let (_, verdict) = desk.verdict(&call);
+    let shown = |it: &&serde_json::Value| it["title"].as_str().unwrap().contains("that is shown");
+    let blockers = verdict["blockers"].as_array().unwrap();
+    let print = blockers.iter().find(shown).unwrap()["fingerprint"].as_str().unwrap();
+    waive(&desk, print, "the new one is a dummy").is(0, &["waived until"]);
+    desk.run(&call).is(1, &["BLOCKED", "nothing was sent"]);
+    assert_eq!(desk.calls(), (0, 0));
+}
+
+#[test]
+fn a_waiver_of_something_else_does_not_let_a_part_of_a_private_key_be_sent() {
+    for of_another_key in [false, true] {
+        let desk = Desk::new();
+        let first = if of_another_key { pem("a") } else { line_with("K") };
+        let text = format!("one\n{first}{}{}", "\n".repeat(20), pem("b"));
+        let since = desk.change("conf.txt", &text);
+        // In the middle of the second key, and beside the first.
+        let at = text.rfind(&"b".repeat(64)).unwrap() - 65 * 5;
+        let changed = format!("two{}c{}", &text[3..at], &text[at + 1..]);
+        desk.change(
+            "conf.txt",
+            &changed.replace(&format!("{}\n", "a".repeat(64)).repeat(12), &"z".repeat(64)),
+        );
+        let call = format!("run --gate --since {since}");
+        let (_, verdict) = desk.verdict(&call);
+        for it in verdict["blockers"].as_array().unwrap() {
+            if it["line"].as_u64().unwrap() < 10 {
+                waive(&desk, it["fingerprint"].as_str().unwrap(), "a dummy").is(0, &[]);
+            }
+        }
+        desk.run(&call).is(1, &["BLOCKED", "nothing was sent"]);
+        assert_eq!(desk.calls(), (0, 0), "{of_another_key}");
+    }
+}
