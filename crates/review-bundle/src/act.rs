@@ -49,9 +49,8 @@ pub fn write_packets(
     limits: Limits,
     count: Option<Count<'_>>,
 ) -> Result<Written, Failure> {
-    let folder = free_folder(host, below)?;
+    let folder = own_folder(host, below)?;
     let doing = || format!("write {}", folder.display());
-    host.make_dir(&folder, FOLDER_MODE).or_fail(Exit::Unavailable, doing())?;
     let mut files = Vec::new();
     let mut write = |name: &str, bytes: &[u8]| {
         files.push(name.to_owned());
@@ -74,19 +73,21 @@ pub fn write_packets(
     Ok(Written { folder, manifest, files })
 }
 
-/// Returns the folder of this second that is not there yet.
-fn free_folder(host: &Host, below: &Path) -> Result<PathBuf, Failure> {
+/// Makes the folder of this second that nobody else has: what was there, or came at the same time,
+/// is left to whoever made it.
+fn own_folder(host: &Host, below: &Path) -> Result<PathBuf, Failure> {
     let stamp = time::stamp(host.now());
     let all = below.join("review_packets");
+    let doing = || format!("write packets below {}", all.display());
+    host.make_dir(&all, FOLDER_MODE).or_fail(Exit::Unavailable, doing())?;
     for number in 1..=MOST_A_SECOND {
         let name = if number == 1 { stamp.clone() } else { format!("{stamp}-{number}") };
         let folder = all.join(name);
-        let doing = || format!("write {}", folder.display());
-        if host.look(&folder).or_fail(Exit::Unavailable, doing())?.is_none() {
+        if host.make_dir_durable(&folder, FOLDER_MODE).or_fail(Exit::Unavailable, doing())? {
             return Ok(folder);
         }
     }
-    Err(Failure::new(Exit::TryLater, format!("write packets below {}", all.display()))
+    Err(Failure::new(Exit::TryLater, doing())
         .because(format!("{MOST_A_SECOND} folders were written in this very second")))
 }
 
@@ -163,4 +164,37 @@ fn readme(manifest: &Manifest) -> String {
         writeln!(out, "{file} {bytes} bytes\n  {parts}").expect("a String takes everything");
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Barrier;
+
+    use super::*;
+
+    #[test]
+    fn calls_of_one_second_share_no_folder() {
+        let none: [(&str, &str); 0] = [];
+        let host = Host::with(none, time::parse("2026-11-21T10:00:00Z").expect("a time"));
+        let below = tempfile::TempDir::new().expect("a folder");
+        let (callers, each) = (9, 11);
+        let all_ready = Barrier::new(callers);
+        let call = || {
+            (0..each).map(|_| {
+                all_ready.wait();
+                own_folder(&host, below.path()).expect("one")
+            })
+        };
+        let mut folders: Vec<PathBuf> = std::thread::scope(|scope| {
+            let callers: Vec<_> =
+                (0..callers).map(|_| scope.spawn(|| call().collect::<Vec<_>>())).collect();
+            callers.into_iter().flat_map(|it| it.join().expect("a caller")).collect()
+        });
+        folders.sort();
+        folders.dedup();
+        assert_eq!(folders.len(), callers * each);
+        assert!(folders.iter().all(|it| it.is_dir()));
+        let failure = own_folder(&host, below.path()).expect_err("99 are all");
+        assert_eq!(failure.exit, Exit::TryLater);
+    }
 }

@@ -221,9 +221,12 @@ pub(crate) const LEGEND: &str = "\
     \\u{HEX} is a character that could not be seen for what it is, \\x{HEX} a byte that is no \
     UTF-8,\n\\u{5c} a backslash where an escape would else be read.\n";
 
+/// How the text of every bundle begins, whatever its format.
+pub const BEGINNING: &str = "aiops review bundle, format ";
+
 /// Writes what comes before the sections.
 fn head(manifest: &Manifest) -> String {
-    let mut out = format!("aiops review bundle, format {FORMAT}\n{}{LEGEND}", points(manifest));
+    let mut out = format!("{BEGINNING}{FORMAT}\n{}{LEGEND}", points(manifest));
     let Totals { files, excluded, added, removed } = manifest.totals;
     writeln!(out, "files {files}, not shown by policy {excluded}, lines +{added} -{removed}\n")
         .expect("a String takes everything");

@@ -19,7 +19,7 @@ mod section;
 mod walk;
 
 pub use act::{Written, write_packets};
-pub use bundle::{Bundle, Count, Limits, MAX_BLOB_BYTES, OverCap, build};
+pub use bundle::{BEGINNING, Bundle, Count, Limits, MAX_BLOB_BYTES, OverCap, build};
 pub use content::is_binary;
 pub use cut::cut;
 pub use escape::{content, name, unescape};

@@ -5,9 +5,9 @@ use std::path::Path;
 
 use ops_core::cli::Context;
 use ops_core::failure::{Exit, Failure, OrFail};
-use ops_core::host::Host;
+use ops_core::host::{Host, Kind};
 use ops_core::report::Report;
-use review_bundle::{Limits, Repository};
+use review_bundle::{BEGINNING, Limits, Repository};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -88,7 +88,8 @@ impl Report for Bundled {
 /// too, and its report is a no.
 ///
 /// # Errors
-/// Exit 2 when packets are to be smaller than their heads, 69 when the repository cannot be read or
+/// Exit 2 when packets are to be smaller than their heads, or a file that is no bundle lies where
+/// one would, 69 when the repository cannot be read or
 /// a file written, 78 when the rules are invalid.
 pub fn bundle(
     context: &Context,
@@ -97,6 +98,9 @@ pub fn bundle(
     in_packets: bool,
 ) -> Result<Bundled, Failure> {
     let host = &context.host;
+    if let (Some(out), false) = (&args.out, in_packets) {
+        must_be_ours(host, &out.join(TEXT))?;
+    }
     let repository = Repository::discover(folder)?;
     let range = range::resolve(&repository, &args.range)?;
     let basis = Basis::at(host, &repository, range.since)?;
@@ -168,6 +172,25 @@ fn write(host: &Host, path: &Path, text: &str) -> Result<(), Failure> {
         made.map_err(|failure| failure.hint("--out names a folder"))?;
     }
     host.replace_file(path, text.as_bytes(), 0o600).or_fail(Exit::Unavailable, doing())
+}
+
+/// Refuses to write over, or to remove, what no earlier call left.
+fn must_be_ours(host: &Host, path: &Path) -> Result<(), Failure> {
+    let doing = || format!("write {}", path.display());
+    let there = host.look(path).or_fail(Exit::Unavailable, doing());
+    let Some(there) = there.map_err(|failure| failure.hint("--out names a folder"))? else {
+        return Ok(());
+    };
+    if there.kind == Kind::File {
+        let start = host.read_plain(path, BEGINNING.len() as u64);
+        let (_, start) = start.or_fail(Exit::Unavailable, doing())?;
+        if start == BEGINNING.as_bytes() {
+            return Ok(());
+        }
+    }
+    Err(Failure::new(Exit::Usage, doing())
+        .because("what is there is no bundle")
+        .hint("name another folder with --out"))
 }
 
 /// Removes the text of an earlier call, which would be taken for this one's.

@@ -92,7 +92,7 @@ pub fn review(context: &Context, folder: &Path, args: &RunArgs) -> Result<Review
     context.note_artifact(&home);
     let review = Review { context, repository: &repository, basis: &basis, looked: &looked };
     let review = ask::Session { review, kind: kind(args.reviewer), home: &home };
-    let (open, waived) = looked.secrets(&waivers, to);
+    let (open, waived) = looked.secrets(&waivers, to, host.now());
     let asked = match open.first() {
         Some(place) => {
             context.say(&format!("{place} looks like a secret: nothing was sent"));

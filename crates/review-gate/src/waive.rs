@@ -7,6 +7,7 @@ use ops_core::failure::{Exit, Failure, OrFail};
 use ops_core::time::{self, SignedDuration};
 use review_bundle::Repository;
 use verdict::document::Finding;
+use verdict::statement::Signed;
 use verdict::store::Store;
 use verdict::waiver::{Schema, Waiver};
 
@@ -31,10 +32,18 @@ pub fn waive(context: &Context, args: &WaiveArgs, folder: &Path) -> Result<Outco
     let to = repository.commit(&args.to)?;
     let kept = approval::kept(host, &repository, to)?;
     let mut found: Vec<&Finding> = Vec::new();
-    for finding in kept.iter().flat_map(|it| it.verdict().findings()) {
+    let all = kept.iter().map(Signed::verdict);
+    for (verdict, finding) in all.flat_map(|it| it.findings().map(move |found| (it, found))) {
         let is_named =
             args.finding.len() >= SHORTEST && finding.fingerprint.starts_with(&args.finding);
-        if is_named && !found.iter().any(|it| it.fingerprint == finding.fingerprint) {
+        if !is_named {
+            continue;
+        }
+        if let Some(why) = verdict.unwaivable(finding) {
+            let why = format!("no waiver answers {:?}: {why}", finding.title);
+            return Ok(outcome.but(why).then(format!("review-gate show {to}")));
+        }
+        if !found.iter().any(|it| it.fingerprint == finding.fingerprint) {
             found.push(finding);
         }
     }

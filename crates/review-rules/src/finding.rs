@@ -52,6 +52,9 @@ pub struct Finding {
     pub severity: Severity,
     /// Whether the change may not go on with it.
     pub blocks: bool,
+    /// Whether it stands for others that block and are not told one by one: nobody can have looked
+    /// at them here, so no waiver may answer it.
+    pub is_rest: bool,
     /// What it is, in a few words.
     pub title: String,
     /// What was seen.

@@ -9,6 +9,7 @@
 
 mod finding;
 mod invisible;
+mod key_parts;
 mod kinds;
 mod lines;
 mod paths;
@@ -34,7 +35,7 @@ use lines::{Logical, logical};
 use place::Place;
 use table::{Blocks, ROWS, Row};
 
-/// The most findings of one rule in one file; more of the same say nothing new.
+/// The most findings of one rule in one file that are told one by one.
 const PER_RULE: usize = 20;
 
 /// The largest compiled set, bytes.
@@ -76,12 +77,15 @@ impl Rules {
         let mut found = self.whole(section);
         found.extend(self.in_lines(section));
         found.extend(hidden(section));
-        found.extend(secrets::find(section).into_iter().map(|it| tell_secret(section, it)));
+        let secrets = secrets::find(section);
+        found.extend(key_parts::find(section, &secrets));
+        found.extend(secrets.into_iter().map(|it| secrets::tell(section, it)));
         if secrets::name_is_secret(section.path) {
-            let oid = section.entry.new.as_ref().or(section.entry.old.as_ref());
+            let side = section.entry.new.as_ref().or(section.entry.old.as_ref());
+            let oid = side.map_or("", |it| &it.oid);
             for it in &mut found {
-                "…".clone_into(&mut it.file);
-                it.detail = format!("its name is not told; it is {}", oid.map_or("", |it| &it.oid));
+                it.file = format!("…{oid}");
+                it.detail = format!("its name is not told; it is {oid}");
             }
         }
         found.sort();
@@ -101,6 +105,7 @@ impl Rules {
                 gate: told.gate,
                 severity: told.severity,
                 blocks: told.blocks && !noted,
+                is_rest: false,
                 title: told.title.to_owned(),
                 detail: format!("{} by this change", word(section)),
                 suggestion: told.suggestion.to_owned(),
@@ -114,6 +119,7 @@ impl Rules {
                 gate: told.gate,
                 severity: told.severity,
                 blocks: false,
+                is_rest: false,
                 title: format!("{} is changed", told.what),
                 detail: format!("{} by this change", word(section)),
                 suggestion: "look at it as at a change of the gate itself".to_owned(),
@@ -201,6 +207,7 @@ fn tell_row(section: &Section<'_>, row: &Row, line: &Logical, place: Place) -> F
         gate: row.gate,
         severity: row.severity,
         blocks,
+        is_rest: false,
         title: row.title.to_owned(),
         detail,
         suggestion: row.suggestion.to_owned(),
@@ -225,6 +232,7 @@ fn attributes<'a>(
         gate: Gate::AllowlistBypass,
         severity: Severity::High,
         blocks: true,
+        is_rest: false,
         title: "an attribute that hides changes".to_owned(),
         detail: "in an added line".to_owned(),
         suggestion: "let every file be shown".to_owned(),
@@ -244,6 +252,7 @@ fn hidden<'a>(section: &'a Section<'_>) -> impl Iterator<Item = Finding> + 'a {
             gate: Gate::AllowlistBypass,
             severity: Severity::High,
             blocks: true,
+            is_rest: false,
             title: "a character that is not seen".to_owned(),
             detail: format!("U+{:04X} in an added line", u32::from(found)),
             suggestion: "remove it, or write it as an escape".to_owned(),
@@ -251,43 +260,35 @@ fn hidden<'a>(section: &'a Section<'_>) -> impl Iterator<Item = Finding> + 'a {
     })
 }
 
-fn tell_secret(section: &Section<'_>, secret: secrets::Secret) -> Finding {
-    let secrets::Secret { line, rule, description, removed } = secret;
-    let place = match (line, removed) {
-        (0, _) => "in the name",
-        (_, true) => "in a removed line: what was published is still known",
-        (_, false) => "in a line that is shown",
-    };
-    Finding {
-        file: section.entry.path.clone(),
-        line,
-        rule: format!("secret.{rule}"),
-        gate: Gate::KeyHandling,
-        severity: Severity::Critical,
-        blocks: true,
-        title: "what looks like a secret".to_owned(),
-        detail: format!("{place}: {description}"),
-        suggestion: "take it out of history and rotate it".to_owned(),
-    }
-}
-
-/// Keeps so many findings of each rule; the last that is kept says how many more there are.
+/// Keeps so many findings of each rule that block, and as many that do not. What blocks and is not
+/// kept is one finding more; of what does not, the last that is kept says how many there are.
 fn few(found: Vec<Finding>) -> Vec<Finding> {
-    let mut counts: BTreeMap<String, usize> = BTreeMap::new();
+    let mut counts: BTreeMap<(String, bool), usize> = BTreeMap::new();
     let mut kept: Vec<Finding> = Vec::new();
     for it in found {
-        let count = counts.entry(it.rule.clone()).or_default();
+        let count = counts.entry((it.rule.clone(), it.blocks)).or_default();
         *count += 1;
-        // One that blocks is never dropped for one that does not.
-        let has_blocker = kept.iter().any(|old| old.rule == it.rule && old.blocks);
-        if *count <= PER_RULE || (it.blocks && !has_blocker) {
+        if *count <= PER_RULE {
             kept.push(it);
         }
     }
-    for (rule, count) in counts.into_iter().filter(|(_, count)| *count > PER_RULE) {
-        if let Some(last) = kept.iter_mut().rfind(|it| it.rule == rule) {
+    for ((rule, blocks), count) in counts.into_iter().filter(|(_, count)| *count > PER_RULE) {
+        let of_rule = |it: &&mut Finding| it.rule == rule && it.blocks == blocks;
+        let Some(last) = kept.iter_mut().rfind(of_rule) else { continue };
+        if !blocks {
             last.detail = format!("{}; {count} such lines in all", last.detail);
+            continue;
         }
+        let more = count - PER_RULE;
+        let rest = Finding {
+            line: 0,
+            is_rest: true,
+            title: format!("{more} more of rule {rule} in this file"),
+            detail: format!("behind line {}; {PER_RULE} are told one by one", last.line),
+            suggestion: "mend some, or have the file reviewed in smaller changes".to_owned(),
+            ..last.clone()
+        };
+        kept.push(rest);
     }
     kept
 }

@@ -7,6 +7,8 @@ use std::path::Path;
 use review_bundle::{Line, Section, Sign};
 use secret_scan::Rules;
 
+use crate::finding::{Finding, Gate, Severity};
+
 /// Words by which a line asks the scanner to pass it over. Where the range itself adds them, that is
 /// its author's word and nobody's.
 const MARKERS: [&[u8]; 2] = [b"aiops:allow", b"gitleaks:allow"];
@@ -19,6 +21,8 @@ pub(crate) struct Secret {
     pub(crate) rule: String,
     pub(crate) description: String,
     pub(crate) removed: bool,
+    /// How many of this rule start in this line.
+    pub(crate) times: usize,
 }
 
 /// Finds secrets in a section.
@@ -35,12 +39,41 @@ pub(crate) fn find(section: &Section<'_>) -> Vec<Secret> {
                 rule: it.rule,
                 description: it.description,
                 removed: false,
+                times: 1,
             }
         }));
     }
     found.sort();
-    found.dedup();
-    found
+    let counted = found.chunk_by(|one, other| one == other);
+    counted
+        .filter_map(|alike| Some(Secret { times: alike.len(), ..alike.first()?.clone() }))
+        .collect()
+}
+
+/// Says what was found.
+pub(crate) fn tell(section: &Section<'_>, secret: Secret) -> Finding {
+    let Secret { line, rule, description, removed, times } = secret;
+    let old = section.entry.old.as_ref().map_or("", |it| &it.oid);
+    // What a waiver names a finding by has its title: what it says must tell places apart. The new
+    // text is fixed by the commit that a waiver is bound to, the old one only by its own name.
+    let (place, still) = match (line, removed) {
+        (0, _) => ("in the name".to_owned(), ""),
+        (_, true) => (format!("in a removed line of {old}"), "what was published is still known: "),
+        (_, false) => ("in a line that is shown".to_owned(), ""),
+    };
+    let many = if times > 1 { format!("{times} times ") } else { String::new() };
+    Finding {
+        file: section.entry.path.clone(),
+        line,
+        rule: format!("secret.{rule}"),
+        gate: Gate::KeyHandling,
+        severity: Severity::Critical,
+        blocks: true,
+        is_rest: false,
+        title: format!("{many}what looks like a secret {place}"),
+        detail: format!("{still}{description}"),
+        suggestion: "take it out of history and rotate it".to_owned(),
+    }
 }
 
 /// Finds what a name says: that it is a secret, or that its file is one.
@@ -50,6 +83,7 @@ fn in_name(path: &[u8]) -> Vec<Secret> {
         rule: it.rule,
         description: it.description,
         removed: false,
+        times: 1,
     };
     Rules::shipped().scan_name(path).into_iter().map(tell).collect()
 }
@@ -87,6 +121,7 @@ fn side(path: &Path, lines: &[Line<'_>], sign: Sign) -> Vec<Secret> {
             rule: it.rule,
             description: it.description,
             removed,
+            times: 1,
         });
     }
     found

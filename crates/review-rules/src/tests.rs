@@ -488,11 +488,22 @@ fn secrets_are_told_wherever_they_are_and_never_shown() {
 }
 
 #[test]
-fn many_of_a_kind_are_told_as_a_few() {
+fn many_of_a_kind_are_told_as_a_few_and_what_blocks_is_never_left_out() {
     let found = Made::added("tool", "git push --force\n".repeat(500)).find();
+    assert_eq!(found.len(), 21);
+    let (rest, told) = found.split_last().unwrap();
+    assert!(told.iter().all(|it| it.blocks && !it.is_rest && it.line > 0), "{told:?}");
+    assert!(rest.blocks && rest.is_rest && rest.line == 0, "{rest:?}");
+    assert_eq!(rest.title, "480 more of rule bypass.force-push in this file");
+    let found = Made::added("tool", "# git push --force\n".repeat(500)).find();
     assert_eq!(found.len(), 20);
     assert!(found[19].detail.contains("500 such lines"), "{:?}", found[19]);
-    let text = format!("{}git push --force\n", "# git push --force\n".repeat(500));
-    let found = Made::added("tool", text).find();
-    assert!(found.iter().any(|it| it.line == 501 && it.blocks), "the one that blocks is kept");
+    for (real, told, is_rest) in [(1, 21, false), (20, 40, false), (21, 41, true)] {
+        let harmless = "# git push --force\n".repeat(500);
+        let text = format!("{harmless}{}", "git push --force\n".repeat(real));
+        let found = Made::added("tool", text).find();
+        assert_eq!(found.len(), told, "{found:?}");
+        let blocking = found.iter().filter(|it| it.blocks && it.line > 500).count();
+        assert_eq!((blocking, found.iter().any(|it| it.is_rest)), (real.min(20), is_rest));
+    }
 }

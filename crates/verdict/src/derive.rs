@@ -11,6 +11,7 @@ use crate::document::{
     Verdict, Waived,
 };
 use crate::policy::Policy;
+use crate::waivable::Answered;
 use crate::waiver::Granted;
 
 /// A changed path as the bundle has it.
@@ -45,7 +46,8 @@ pub struct Inputs<'a> {
 }
 
 /// What a waiver names a finding by: SHA-256 over who found it, file, line, gate and title, 64 hex
-/// digits. The detail is left out, so that another wording of the same is the same finding.
+/// digits. The detail is left out, so that another wording of the same is the same finding; where two
+/// findings of one verdict have it, no waiver answers either ([`crate::waivable`]).
 pub fn fingerprint(source: &Source, finding: &Proposed) -> String {
     let (kind, rule) = match source {
         Source::Model => ("model", ""),
@@ -67,9 +69,12 @@ pub fn fingerprint(source: &Source, finding: &Proposed) -> String {
 pub fn derive(inputs: Inputs<'_>) -> Verdict {
     let (mut blockers, mut non_blocking) = (Vec::new(), Vec::new());
     let mut refusals = Vec::new();
+    let Inputs { waivers, answers, rules, .. } = inputs;
+    let answered = Answered::new(waivers, &inputs.range.to_sha, inputs.now, answers, rules);
+    let finding = |source, it: &Proposed| finding(inputs.changed, &answered, source, it);
     for (at, answer) in inputs.answers.iter().enumerate() {
         let own: Vec<Finding> =
-            answer.blockers.iter().map(|it| finding(&inputs, Source::Model, it)).collect();
+            answer.blockers.iter().map(|it| finding(Source::Model, it)).collect();
         // A reviewer that blocks for nothing but what was waived has been answered.
         let is_answered = !own.is_empty() && own.iter().all(|it| it.waived.is_some());
         if answer.verdict == Decision::Blocked && !is_answered {
@@ -77,11 +82,11 @@ pub fn derive(inputs: Inputs<'_>) -> Verdict {
         }
         blockers.extend(own);
         let rest = answer.non_blocking.iter();
-        non_blocking.extend(rest.map(|it| finding(&inputs, Source::Model, it)));
+        non_blocking.extend(rest.map(|it| finding(Source::Model, it)));
     }
     for found in inputs.rules {
         let list = if found.blocks { &mut blockers } else { &mut non_blocking };
-        list.push(finding(&inputs, Source::Rule(found.rule.clone()), &found.finding));
+        list.push(finding(Source::Rule(found.rule.clone()), &found.finding));
     }
     let gates = inputs.answers.iter().map(|it| it.gates).reduce(Gates::worse);
     let gates = gates.unwrap_or_else(|| Gates::all(Outcome::NotApplicable));
@@ -114,6 +119,11 @@ impl Verdict {
     /// Why its own content forbids to call it APPROVED, whoever signed it: a sentence each.
     pub fn objections(&self) -> Vec<String> {
         let mut all = objections(self.gates, &self.blockers);
+        let waived = self.blockers.iter().filter(|it| it.waived.is_some());
+        all.extend(waived.filter_map(|it| {
+            let why = self.unwaivable(it)?;
+            Some(format!("blocker: {}, which cannot be waived: {why}", place(it, &it.title)))
+        }));
         let mut seen = BTreeSet::new();
         for it in &self.manifest.paths {
             all.extend(hole(it, self.manifest.packets));
@@ -177,13 +187,8 @@ fn hole(it: &Path, packets: u32) -> Option<String> {
     }
 }
 
-fn finding(inputs: &Inputs<'_>, source: Source, it: &Proposed) -> Finding {
-    let fingerprint = fingerprint(&source, it);
-    let waived = inputs.waivers.iter().find(|granted| {
-        granted.fingerprint == fingerprint
-            && granted.to_sha == inputs.range.to_sha
-            && inputs.now < granted.expires_at
-    });
+fn finding(changed: &[Changed], answered: &Answered<'_>, source: Source, it: &Proposed) -> Finding {
+    let waived = answered.by(&source, it);
     Finding {
         file: it.file.clone().filter(|file| !file.is_empty()),
         line: it.line.filter(|line| *line > 0),
@@ -192,8 +197,8 @@ fn finding(inputs: &Inputs<'_>, source: Source, it: &Proposed) -> Finding {
         title: it.title.clone(),
         detail: it.detail.clone(),
         suggestion: it.suggestion.clone(),
-        anchored: is_anchored(inputs.changed, it),
-        fingerprint,
+        anchored: is_anchored(changed, it),
+        fingerprint: fingerprint(&source, it),
         waived: waived.map(|granted| Waived {
             by: granted.by.clone(),
             reason: granted.reason.clone(),

@@ -171,6 +171,62 @@ fn a_waiver_counts_for_its_finding_its_commit_and_its_time_only() {
 }
 
 #[test]
+fn a_waiver_answers_no_fingerprint_that_two_different_findings_have_and_no_rest() {
+    let (policy, changed) = (policy(), one());
+    let finding = proposed(Some("src/a.rs"), Some(4));
+    let worded = Proposed { detail: "another thing".into(), ..finding.clone() };
+    let rule = |id: &str, it: &Proposed| RuleFinding {
+        rule: id.into(),
+        blocks: true,
+        finding: it.clone(),
+    };
+    let (model, secret) = (Source::Model, Source::Rule("secret.x".into()));
+    let rest = Source::Rule(format!("secret.x{}", crate::waivable::REST));
+    let rest_id = format!("secret.x{}", crate::waivable::REST);
+    let one_rule = vec![rule("secret.x", &finding)];
+    for (what, source, blockers, rules, counts) in [
+        ("one", &model, vec![finding.clone()], vec![], true),
+        ("one in two packets", &model, vec![finding.clone(), finding.clone()], vec![], true),
+        ("two of a model", &model, vec![finding.clone(), worded.clone()], vec![], false),
+        ("one of a rule", &secret, vec![], one_rule.clone(), true),
+        ("two alike of a rule", &secret, vec![], [one_rule.clone(), one_rule].concat(), false),
+        (
+            "two of a rule",
+            &secret,
+            vec![],
+            vec![rule("secret.x", &finding), rule("secret.x", &worded)],
+            false,
+        ),
+        ("the rest of a rule", &rest, vec![], vec![rule(&rest_id, &finding)], false),
+    ] {
+        let answers = [answer(Decision::Approved, blockers)];
+        let waivers = [Granted {
+            to_sha: TO.into(),
+            fingerprint: fingerprint(source, &finding),
+            reason: "a test key".into(),
+            by: "operator@example".into(),
+            expires_at: "2026-12-01T00:00:00Z".parse().unwrap(),
+        }];
+        let given =
+            Inputs { waivers: &waivers, rules: &rules, ..inputs(&answers, &changed, &policy) };
+        let mut it = derive(given);
+        assert_eq!(it.verdict == Decision::Approved, counts, "{what}");
+        assert_eq!(it.blockers.iter().all(|it| it.waived.is_some()), counts, "{what}");
+        let unwaivable = it.blockers.iter().all(|found| it.unwaivable(found).is_some());
+        assert_eq!(unwaivable, !counts, "{what}");
+        // Nor does a verdict that shows it as waived.
+        for it in &mut it.blockers {
+            it.waived = Some(crate::document::Waived {
+                by: "operator@example".into(),
+                reason: "a test key".into(),
+                expires_at: "2026-12-01T00:00:00Z".into(),
+            });
+        }
+        assert_eq!(it.objections().is_empty(), counts, "{what}");
+    }
+}
+
+#[test]
 fn a_fingerprint_is_of_the_place_and_the_title_not_of_the_wording() {
     let it = proposed(Some("a"), Some(1));
     let print = |it: &Proposed| fingerprint(&Source::Model, it);

@@ -21,6 +21,7 @@ pub mod signers;
 pub mod statement;
 pub mod store;
 pub mod trust;
+pub mod waivable;
 pub mod waiver;
 
 pub use answer::{ANSWER_SCHEMA, Answer, Proposed, RuleFinding};

@@ -121,6 +121,9 @@ impl Session<'_> {
             if kept > 0 {
                 context.say(&format!("{kept} of {} answers are there already", pieces.len()));
             }
+            if let Some(memory) = &memory {
+                memory.must_be_writable()?;
+            }
             let mut panel = Panel::of(*self, earlier)?;
             let mut progress = context.progress("reviewing", pieces.len());
             for piece in &mut pieces {

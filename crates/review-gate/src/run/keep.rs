@@ -1,7 +1,7 @@
 //! Keeps a verdict: signed in the git directory and as a note, and everything of the review in the
 //! artifacts.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use ops_core::cli::Context;
 use ops_core::failure::{Exit, Failure, OrFail};
@@ -24,19 +24,20 @@ const FILE: u32 = 0o600;
 /// A folder of this review's own: `<home>/artifacts/review/<ts>`, with more where two begin in one
 /// second.
 pub(super) fn folder(context: &Context) -> Result<PathBuf, Failure> {
-    let host = &context.host;
-    let all = context.home.join("artifacts/review");
+    own_folder(&context.host, &context.home.join("artifacts/review"))
+}
+
+fn own_folder(host: &Host, all: &Path) -> Result<PathBuf, Failure> {
+    let doing = || format!("make a folder in {}", all.display());
+    host.make_dir(all, FOLDER).or_fail(Exit::Unavailable, doing())?;
     let now = host.now();
-    let names = [time::stamp(now), time::run_id(now, host.random())];
-    for name in names {
+    for name in [time::stamp(now), time::run_id(now, host.random())] {
         let folder = all.join(name);
-        let doing = || format!("make {}", folder.display());
-        if host.look(&folder).or_fail(Exit::Unavailable, doing())?.is_none() {
-            host.make_dir(&folder, FOLDER).or_fail(Exit::Unavailable, doing())?;
+        if host.make_dir_durable(&folder, FOLDER).or_fail(Exit::Unavailable, doing())? {
             return Ok(folder);
         }
     }
-    Err(Failure::new(Exit::TryLater, format!("make a folder in {}", all.display())))
+    Err(Failure::new(Exit::TryLater, doing()))
 }
 
 /// Signs and keeps a verdict; of a review that was answered before, the verdict that is there if
@@ -127,4 +128,31 @@ fn artifacts(
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reviews_of_one_second_share_no_folder() {
+        let none: [(&str, &str); 0] = [];
+        let now = time::parse("2026-11-21T10:00:00Z").unwrap();
+        let home = tempfile::tempdir().unwrap();
+        let mut folders: Vec<PathBuf> = Vec::new();
+        let rounds = 32;
+        for round in 0..rounds {
+            let second = ops_core::time::SignedDuration::from_secs(round);
+            let host = Host::with(none, now.checked_add(second).unwrap());
+            let call = || own_folder(&host, home.path()).unwrap();
+            folders.extend(std::thread::scope(|scope| {
+                let callers: Vec<_> = (0..4).map(|_| scope.spawn(call)).collect();
+                callers.into_iter().map(|it| it.join().unwrap()).collect::<Vec<_>>()
+            }));
+        }
+        let made = folders.len();
+        folders.sort();
+        folders.dedup();
+        assert_eq!(folders.len(), made);
+    }
 }

@@ -3,6 +3,7 @@
 
 use ops_core::failure::{Exit, Failure, OrFail};
 use ops_core::host::Host;
+use ops_core::time::Timestamp;
 use review_bundle::{
     Bundle, Entry, Exclusion, Exclusions, Limits, Manifest, Range, Repository, Section,
 };
@@ -10,8 +11,9 @@ use review_rules::Rules;
 use verdict::answer::{Proposed, RuleFinding};
 use verdict::document::{Coverage, Exclusion as Excluded, Gate, Path as Covered, Severity, Source};
 use verdict::policy::Binaries;
+use verdict::waivable::{Answered, REST};
 use verdict::waiver::Granted;
-use verdict::{Changed, Policy, fingerprint};
+use verdict::{Changed, Policy};
 
 use crate::basis::Basis;
 use crate::prompt;
@@ -67,10 +69,15 @@ impl Looked {
 
     /// Where something that looks like a secret stands: what keeps everything from being sent, and
     /// what does not because a waiver says that it is none.
-    pub(crate) fn secrets(&self, waivers: &[Granted], to: &str) -> (Vec<String>, Vec<String>) {
+    pub(crate) fn secrets(
+        &self,
+        waivers: &[Granted],
+        to: &str,
+        now: Timestamp,
+    ) -> (Vec<String>, Vec<String>) {
+        let answered = Answered::new(waivers, to, now, &[], &self.rules);
         let is_waived = |found: &RuleFinding| {
-            let print = fingerprint(&Source::Rule(found.rule.clone()), &found.finding);
-            waivers.iter().any(|it| it.fingerprint == print && it.to_sha == to)
+            answered.by(&Source::Rule(found.rule.clone()), &found.finding).is_some()
         };
         let place = |found: &RuleFinding| {
             let line = found.finding.line.map(|line| format!(":{line}")).unwrap_or_default();
@@ -104,11 +111,7 @@ pub(crate) fn bundle(
     let mut look = |section: &Section<'_>| {
         let told = rules.find(section).into_iter().map(of_rule);
         let told = told.filter(|it| it.rule != "path.baseline" || !is_advance(section, range));
-        let (first, told) = (found.len(), told.collect::<Vec<_>>());
         found.extend(told);
-        if !found.iter().skip(first).any(is_secret) {
-            found.extend(part_of_a_key(section));
-        }
     };
     review_bundle::build(repository, range, &exclusions(policy)?, LARGEST_BLOB, &mut look)
 }
@@ -132,35 +135,6 @@ fn exclusions(policy: &Policy) -> Result<Exclusions, Failure> {
 fn is_advance(section: &Section<'_>, range: &Range) -> bool {
     let is_plain = section.entry.new.as_ref().is_some_and(|it| it.mode == "100644");
     is_plain && section.new == format!("{}\n", range.since).as_bytes()
-}
-
-/// A private key in a file of which only a part is shown: a few lines of it give it away as well,
-/// and by themselves look like nothing.
-fn part_of_a_key(section: &Section<'_>) -> Option<RuleFinding> {
-    if section.lines.is_empty() || section.entry.excluded.is_some() {
-        return None;
-    }
-    let begins = |line: &[u8]| {
-        let line = line.trim_ascii();
-        line.starts_with(b"-----BEGIN ") && line.ends_with(b"PRIVATE KEY-----")
-    };
-    let side = [section.new, section.old]
-        .into_iter()
-        .find(|side| side.split(|byte| *byte == b'\n').any(begins))?;
-    let at = side.split(|byte| *byte == b'\n').position(begins)?;
-    Some(RuleFinding {
-        rule: format!("{SECRET}private-key-part"),
-        blocks: true,
-        finding: Proposed {
-            file: Some(section.entry.path.clone()),
-            line: u32::try_from(at + 1).ok(),
-            gate: Some(Gate::KeyHandling),
-            severity: Severity::Critical,
-            title: "a file with a private key is changed".into(),
-            detail: "parts of the key would be sent with the lines around the change".into(),
-            suggestion: "take it out of history and rotate it; if it is none, waive this".into(),
-        },
-    })
 }
 
 /// A rule's finding as a verdict has it.
@@ -188,7 +162,7 @@ fn of_rule(found: review_rules::Finding) -> RuleFinding {
             detail: found.detail,
             suggestion: found.suggestion,
         },
-        rule: found.rule,
+        rule: if found.is_rest { found.rule + REST } else { found.rule },
     }
 }
 

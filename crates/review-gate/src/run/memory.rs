@@ -21,6 +21,12 @@ use super::ask::Opinion;
 const KIND: dsse::Kind =
     dsse::Kind { payload_type: "application/vnd.aiops.answers+json", namespace: "aiops-answers" };
 
+const FOLDER_MODE: u32 = 0o750;
+const FILE_MODE: u32 = 0o600;
+
+/// A file that is written and removed to see whether files can be.
+const PROBE: &str = "probe";
+
 /// An opinion, and what it rests on.
 #[derive(Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
@@ -37,9 +43,12 @@ pub(super) struct Memory<'a> {
 }
 
 impl Memory<'_> {
+    fn folder(&self) -> PathBuf {
+        self.review.repository.git().common_dir().join("aiops/answers")
+    }
+
     fn file(&self, digest: &str) -> PathBuf {
-        let git = self.review.repository.git();
-        git.common_dir().join("aiops/answers").join(format!("{digest}.dsse.json"))
+        self.folder().join(format!("{digest}.dsse.json"))
     }
 
     /// The opinion that rests on this, if there is one and this key signed it.
@@ -57,6 +66,24 @@ impl Memory<'_> {
         }
     }
 
+    /// Finds out whether an answer can be kept, before anybody is paid for one.
+    ///
+    /// # Errors
+    /// Exit 69 when it cannot.
+    pub(super) fn must_be_writable(&self) -> Result<(), Failure> {
+        let host = &self.review.context.host;
+        let folder = self.folder();
+        let probe = folder.join(PROBE);
+        let made = host.make_dir(&folder, FOLDER_MODE);
+        let tried =
+            made.and_then(|()| host.replace_file(&probe, b"can this be kept?\n", FILE_MODE));
+        let tried = tried.and_then(|()| host.remove_file(&probe));
+        let doing = || format!("keep answers in {}", folder.display());
+        tried
+            .or_fail(Exit::Unavailable, doing())
+            .map_err(|failure| failure.hint("nothing was sent"))
+    }
+
     /// Keeps an opinion, a fallback's too: who answered is part of the verdict, and waiting for
     /// another answer is not part of a review.
     pub(super) fn keep(&self, key: &Key, opinion: &Opinion) -> Result<(), Failure> {
@@ -71,9 +98,9 @@ impl Memory<'_> {
         })?;
         let host = &self.review.context.host;
         if let Some(folder) = path.parent() {
-            host.make_dir(folder, 0o750).or_fail(Exit::Unavailable, doing())?;
+            host.make_dir(folder, FOLDER_MODE).or_fail(Exit::Unavailable, doing())?;
         }
-        host.replace_file(&path, &sealed.to_bytes(), 0o600).or_fail(Exit::Unavailable, doing())
+        host.replace_file(&path, &sealed.to_bytes(), FILE_MODE).or_fail(Exit::Unavailable, doing())
     }
 }
 

@@ -128,6 +128,32 @@ fn over_the_cap_no_earlier_text_is_left_to_be_taken_for_this_one() {
 }
 
 #[test]
+fn a_bundle_is_written_over_nothing_that_is_none() {
+    let desk = three();
+    let text = desk.path("../out/bundle.txt");
+    let other = desk.path("../other.txt");
+    for is_link in [false, true] {
+        let foreign = if is_link { &other } else { &text };
+        desk.put("../out/keep", "");
+        fs::write(foreign, "aiops review notes of mine\n").unwrap();
+        if is_link {
+            fs::remove_file(&text).unwrap();
+            std::os::unix::fs::symlink(&other, &text).unwrap();
+        }
+        for caps in ["", "--max-bytes 5000"] {
+            let said = desk.run(&format!("bundle --out ../out {caps}"));
+            said.is(2, &["bundle.txt", "no bundle", "another folder"]);
+            assert_eq!(fs::read_to_string(&text).unwrap(), "aiops review notes of mine\n");
+            assert_eq!(text.is_symlink(), is_link);
+            assert!(!desk.path("../out/review_packets").exists(), "before anything");
+        }
+    }
+    fs::remove_file(&text).unwrap();
+    fs::write(&text, "aiops review bundle, format 0\nof an earlier version\n").unwrap();
+    desk.run("bundle --out ../out").is(0, &["wrote"]);
+}
+
+#[test]
 fn packets_are_written_with_all_that_is_needed_to_use_them() {
     let desk = three();
     desk.run("packets --max-bytes 500 --out ../none").is(2, &["4096 bytes"]);

@@ -77,6 +77,33 @@ fn a_missing_key_is_a_77_before_anything_is_sent() {
 }
 
 #[test]
+fn an_answer_that_could_not_be_kept_is_not_asked_for() {
+    // A file where the folder should be, or a folder where the file should: root is no better off.
+    for is_folder in [false, true] {
+        let desk = Desk::new();
+        desk.change("src/a.rs", "fn a() {}\n");
+        let answers = desk.path(".git/aiops/answers");
+        if is_folder {
+            std::fs::create_dir_all(answers.join("probe")).unwrap();
+        } else {
+            desk.put(".git/aiops/answers", "");
+        }
+        let said = desk.run("run --gate");
+        said.is(69, &["keep answers in", "nothing was sent"]);
+        assert_eq!(desk.calls(), (0, 0));
+        desk.run("show").is(1, &["there is no verdict"]);
+        if is_folder {
+            std::fs::remove_dir(answers.join("probe")).unwrap();
+        } else {
+            std::fs::remove_file(&answers).unwrap();
+        }
+        desk.run("run --gate").is(0, &["APPROVED"]);
+        let kept: Vec<_> = std::fs::read_dir(&answers).unwrap().map(|it| it.unwrap()).collect();
+        assert_eq!(kept.len(), 1, "the answer and nothing else: {kept:?}");
+    }
+}
+
+#[test]
 fn one_budget_covers_all_packets() {
     let desk = Desk::with(|it| it["budget"]["maxUsdPerReview"] = json!(0.003));
     let policy = desk.read("configs/review.yaml").replace("maxBytes: 200000", "maxBytes: 6000");

@@ -8,7 +8,8 @@ use serde_json::Value;
 pub struct Told {
     /// The text of its last message.
     pub answer: Option<String>,
-    /// Tokens, over all turns; `None` where it does not say, or says that an answer took none.
+    /// Tokens, over all turns; `None` where it does not say so of each that began, or says that one
+    /// took none: what is not known has to be taken for the most it can be.
     pub usage: Option<Usage>,
     /// Why a turn failed.
     pub failed: Option<String>,
@@ -21,6 +22,8 @@ pub struct Told {
 /// command, changed a file or searched was led to it by what it read.
 pub fn read(lines: &[u8]) -> Result<Told, String> {
     let mut told = Told::default();
+    // What all turns up to here took; whether one is under way.
+    let (mut usage, mut in_turn) = (Some(Usage::default()), false);
     for line in lines.split(|byte| *byte == b'\n').filter(|line| !line.trim_ascii().is_empty()) {
         let event: Value =
             serde_json::from_slice(line).map_err(|err| format!("a line is no JSON: {err}"))?;
@@ -39,18 +42,24 @@ pub fn read(lines: &[u8]) -> Result<Told, String> {
                     return Err(format!("it did more than answer: {what}"));
                 }
             },
+            "turn.started" => {
+                // The one before never said what it took.
+                usage = usage.filter(|_| !in_turn);
+                in_turn = true;
+            }
             "turn.completed" => {
-                let before = told.usage.unwrap_or_default();
+                in_turn = false;
+                let says = count("input_tokens") > 0 && count("output_tokens") > 0;
                 let add = |old: u64, name: &str| old.saturating_add(count(name));
-                let usage = Usage {
+                usage = usage.filter(|_| says).map(|before| Usage {
                     input: add(before.input, "input_tokens"),
                     cached: add(before.cached, "cached_input_tokens"),
                     cache_write: add(before.cache_write, "cache_write_input_tokens"),
                     output: add(before.output, "output_tokens"),
-                };
-                told.usage = Some(usage).filter(|it| it.input > 0 && it.output > 0);
+                });
             }
             "turn.failed" => {
+                (usage, in_turn) = (None, false);
                 let why = text("/error/message").unwrap_or("it does not say why");
                 told.failed = Some(why.to_owned());
                 told.answer = None;
@@ -58,6 +67,7 @@ pub fn read(lines: &[u8]) -> Result<Told, String> {
             _ => {}
         }
     }
+    told.usage = usage.filter(|it| !in_turn && *it != Usage::default());
     Ok(told)
 }
 
@@ -96,6 +106,28 @@ mod tests {
             r#"{"type":"turn.completed","usage":{"input_tokens":9,"output_tokens":-1}}"#,
         ] {
             assert_eq!(told(rest).unwrap().usage, None, "{rest}");
+        }
+    }
+
+    #[test]
+    fn usage_of_one_turn_is_not_that_of_all() {
+        let start = r#"{"type":"turn.started"}"#;
+        let fine = r#"{"type":"turn.completed","usage":{"input_tokens":9,"output_tokens":2}}"#;
+        let silent = r#"{"type":"turn.completed"}"#;
+        let none = r#"{"type":"turn.completed","usage":{"input_tokens":0,"output_tokens":0}}"#;
+        let failed = r#"{"type":"turn.failed","error":{"message":"no"}}"#;
+        let both = Usage { input: 18, output: 4, ..Usage::default() };
+        for (lines, usage) in [
+            (vec![fine, start, fine], Some(both)),
+            (vec![fine, start, silent], None),
+            (vec![fine, start, none], None),
+            (vec![silent, start, fine], None),
+            (vec![fine, start, failed], None),
+            (vec![failed, start, fine], None),
+            (vec![fine, start], None),
+            (vec![start, fine], None),
+        ] {
+            assert_eq!(told(&lines.join("\n")).unwrap().usage, usage, "{lines:?}");
         }
     }
 
