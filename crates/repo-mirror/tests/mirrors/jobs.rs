@@ -33,6 +33,21 @@ fn a_remote_that_is_gone_takes_neither_the_mirror_nor_anybodys_commit_away() {
 }
 
 #[test]
+fn a_fetch_that_brings_too_much_is_no_change_of_a_job_that_runs() {
+    let mut scene = Scene::new();
+    let sha = scene.commit(b"one");
+    let running = scene.pin(&sha, false).unwrap().unwrap();
+    let tree = scene.tree(&running);
+    let second = scene.commit(b"two");
+    scene.bounds.bytes = 1;
+    assert_eq!(scene.pin(&second, false).unwrap_err().exit, Exit::Unavailable);
+    assert_eq!(tree.compare(&scene.host, &running), []);
+    drop((tree, running));
+    fs::rename(scene.source(), scene.dir.path().join("away")).unwrap();
+    assert_eq!(scene.pin(&sha, false).unwrap().unwrap().warnings, Vec::<String>::new());
+}
+
+#[test]
 fn a_mirror_that_is_replaced_stays_for_the_jobs_that_use_it() {
     let scene = Scene::new();
     let sha = scene.commit(b"one");
