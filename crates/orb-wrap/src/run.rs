@@ -1,4 +1,5 @@
-//! One job, led through its steps. Whatever happens after its folder is made, it leaves artifact.json.
+//! One job, led through its steps. Whatever happens after its folder is made, it leaves artifact.json;
+//! but for exit 75, which leaves neither: the job did not begin.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -72,6 +73,9 @@ pub(crate) fn run(
         }
     };
     if let Err(failure) = led {
+        if failure.exit == Exit::TryLater && leading.withdraw() {
+            return Err(failure);
+        }
         leading.exit = failure.exit;
         leading.fail(&failure);
     }
@@ -328,6 +332,13 @@ impl Leading<'_> {
         self.artifact.error =
             serde_json::to_value(first).ok().and_then(|it| Some(it.as_str()?.to_owned()));
         self.artifact.rejections = against;
+    }
+
+    /// Leaves no trace of a job that did not begin, such as one that runs already: it has an artifact
+    /// of its own. Returns whether there is none, not even a folder.
+    fn withdraw(&self) -> bool {
+        let gone = self.context.host.remove_empty_folder(&self.folder);
+        gone.is_ok_and(|it| it)
     }
 
     fn fail(&mut self, failure: &Failure) {

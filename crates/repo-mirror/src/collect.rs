@@ -12,12 +12,20 @@ use crate::mirror::Mirrors;
 use crate::worktree::unavailable;
 use crate::{git, pins, scratch, seal};
 
+/// What packs a mirror: `git gc` without all that a seal covers (its own lock, indexes for plain
+/// HTTP, a commit-graph). Only files of objects are written, new ones before old ones go: whatever
+/// ends it, and wherever, the mirror is as whole and as sealed as it was.
+const PACKING: [&[&str]; 2] = [
+    &["repack", "-q", "-n", "-l", "-d", "-A", "--unpack-unreachable=2.weeks.ago"],
+    &["prune", "--expire=2.weeks.ago"],
+];
+
 /// What `gc` did with a mirror.
 #[derive(Clone, Debug)]
 pub struct Swept {
     /// The repository's name.
     pub name: String,
-    /// Whether it was removed; else it was only packed.
+    /// Whether it was removed; else it was packed, unless a job had it.
     pub removed: bool,
     /// Its size, bytes: what removing it freed, or what stays.
     pub bytes: u64,
@@ -59,7 +67,8 @@ impl Mirrors<'_> {
             let used_ns = self.used_ns(&mirror).unwrap_or(entry.modified_ns);
             let is_old = now - used_ns > i128::try_from(unused.as_nanos()).unwrap_or(i128::MAX);
             let removed = !in_use && (is_old || !listed.contains(&name));
-            let unpacked = if removed { None } else { self.pack(&mirror)? };
+            // A job that reads it would look for packs that are gone.
+            let unpacked = if removed || in_use { None } else { self.pack(&mirror)? };
             let bytes = size(self.host, &mirror);
             if removed {
                 self.discard(&mirror)?;
@@ -110,13 +119,16 @@ impl Mirrors<'_> {
     /// Says why it cannot be packed.
     fn pack(&self, mirror: &Path) -> Result<Option<String>, Failure> {
         let url = seal::url(self.host, mirror).and_then(|it| RepoUrl::read(&it).ok());
-        let Some(url) = url.filter(|url| self.is_whole(mirror, url)) else { return Ok(None) };
-        let args = ["gc", "--quiet", "--prune=2.weeks.ago"];
-        let ran = git::git(self.host, Some(mirror), None, &args, &self.bounds)?;
-        if ran.failed.is_none() {
-            unavailable(seal::write(self.host, mirror, &url), "seal", mirror)?;
+        if !url.is_some_and(|url| self.is_whole(mirror, &url)) {
+            return Ok(None);
         }
-        Ok(ran.failed)
+        for args in PACKING {
+            let ran = git::git(self.host, Some(mirror), None, args, &self.bounds)?;
+            if ran.failed.is_some() {
+                return Ok(ran.failed);
+            }
+        }
+        Ok(None)
     }
 }
 

@@ -43,7 +43,7 @@ pub(crate) struct Ran {
 }
 
 /// What no configuration of the machine, its user or the repository may decide.
-const SETTINGS: [&str; 17] = [
+const SETTINGS: [&str; 16] = [
     "core.fsmonitor=false",
     "core.hooksPath=/dev/null",
     "core.untrackedCache=false",
@@ -54,8 +54,6 @@ const SETTINGS: [&str; 17] = [
     "submodule.recurse=false",
     "safe.bareRepository=explicit",
     "gc.auto=0",
-    // Pins of running jobs are looked for where they were put.
-    "gc.packRefs=false",
     "maintenance.auto=false",
     "fetch.recurseSubmodules=false",
     "fetch.writeCommitGraph=false",
@@ -75,22 +73,22 @@ pub(crate) fn git(
     let doing = || "run git";
     let exec = exec(host, git_dir, url, args);
     let pack = git_dir.map(|it| it.join("objects/pack"));
+    if let Some(pack) = &pack {
+        remove_halves(host, pack);
+        if let Some(why) = short(host, Some(pack)) {
+            return Ok(Ran { stdout: vec![], failed: Some(why) });
+        }
+    }
     let before = pack.as_deref().map_or(0, |it| size(host, it));
+    let too_much = || {
+        let added = size(host, pack.as_deref()?).saturating_sub(before);
+        (added > bounds.bytes).then(|| format!("it sends more than {} bytes", bounds.bytes))
+    };
     let running = host.follow(&exec).or_fail(Exit::Unavailable, doing());
     let mut running = running.map_err(|it| it.hint("install git"))?;
     running.hang_up();
-    let ran = follow(host, &mut running, bounds, &mut || match &pack {
-        Some(pack) if size(host, pack).saturating_sub(before) > bounds.bytes => {
-            Some(format!("it sends more than {} bytes", bounds.bytes))
-        }
-        Some(pack) if host.space(pack).is_ok_and(|it| it.is_short()) => {
-            Some("the disk is nearly full".to_owned())
-        }
-        _ if host.memory().is_ok_and(|it| it.is_short()) => {
-            Some("this machine is short of memory".to_owned())
-        }
-        _ => None,
-    });
+    let ran =
+        follow(host, &mut running, bounds, &|| too_much().or_else(|| short(host, pack.as_deref())));
     for child in host.children(running.id()) {
         // One that is gone by now needs no end.
         let _gone = running.hold(child).is_err();
@@ -98,14 +96,33 @@ pub(crate) fn git(
     if !running.end(LAST_BREATH) {
         return Err(Failure::new(Exit::Unavailable, doing()).because("it cannot be ended"));
     }
-    let ran = ran.or_fail(Exit::Unavailable, doing())?;
+    let mut ran = ran.or_fail(Exit::Unavailable, doing())?;
+    // It may have been quicker than we looked. What it did while room was short is done.
+    ran.failed = ran.failed.or_else(too_much);
     if let (Some(_), Some(pack)) = (&ran.failed, &pack) {
-        let halves = host.names(pack).unwrap_or_default();
-        for name in halves.iter().filter(|it| it.as_encoded_bytes().starts_with(b"tmp_")) {
-            let _stays = host.remove_file(&pack.join(name)).is_err();
-        }
+        remove_halves(host, pack);
     }
     Ok(ran)
+}
+
+/// What this machine is short of, if anything.
+fn short(host: &Host, pack: Option<&Path>) -> Option<String> {
+    if pack.is_some_and(|it| host.space(it).is_ok_and(|it| it.is_short())) {
+        return Some("the disk is nearly full".to_owned());
+    }
+    let is_short = host.memory().is_ok_and(|it| it.is_short());
+    is_short.then(|| "this machine is short of memory".to_owned())
+}
+
+/// Removes what a git that was ended half-way left. Whoever holds the mirror's lock is the only one
+/// to write there.
+fn remove_halves(host: &Host, pack: &Path) {
+    for name in host.names(pack).unwrap_or_default() {
+        let bytes = name.as_encoded_bytes();
+        if bytes.starts_with(b"tmp_") || bytes.starts_with(b".tmp-") {
+            let _stays = host.remove_file(&pack.join(&name)).is_err();
+        }
+    }
 }
 
 fn exec(host: &Host, git_dir: Option<&Path>, url: Option<&RepoUrl>, args: &[&str]) -> Exec {
@@ -174,7 +191,7 @@ fn follow(
     host: &Host,
     running: &mut Running,
     bounds: &Bounds,
-    broken: &mut dyn FnMut() -> Option<String>,
+    broken: &dyn Fn() -> Option<String>,
 ) -> io::Result<Ran> {
     let end = host.ticks() + bounds.deadline;
     let mut next_look = host.ticks() + LOOK;
@@ -202,8 +219,7 @@ fn follow(
                     stderr.drain(..CAP);
                 }
             }
-            // It may have been quicker than we looked.
-            Event::Ended(Ending::Code(0)) => break broken(),
+            Event::Ended(Ending::Code(0)) => break None,
             Event::Ended(ending) => break Some(said(&stderr, ending)),
             Event::Stopped | Event::Nothing => {}
         }

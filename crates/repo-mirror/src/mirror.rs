@@ -255,12 +255,11 @@ impl<'a> Mirrors<'a> {
         Ok(known)
     }
 
-    /// Fetches the allowed references into the mirror. Says why not, when it cannot.
+    /// Fetches the allowed references into a mirror that is whole. Says why not, when it cannot.
     fn fetch(&self, asked: &Asked<'_>, mirror: &Path) -> Result<Option<String>, Failure> {
         let failed = self.fetch_into(asked, mirror)?;
-        if failed.is_none() {
-            unavailable(seal::write(self.host, mirror, &asked.url), "seal", mirror)?;
-        }
+        // References that it moved before it failed are ours, too: no job is to be blamed for them.
+        unavailable(seal::write(self.host, mirror, &asked.url), "seal", mirror)?;
         Ok(failed)
     }
 

@@ -500,34 +500,6 @@ fn an_artifact_is_never_overwritten_and_its_folder_names_the_job() {
 }
 
 #[test]
-fn two_jobs_with_one_artifact_folder_do_not_write_into_each_other() {
-    let world = World::new(false);
-    if ops_core::host::Host::real().find_program("bwrap").is_none() {
-        skipped::told(skipped::this_test(), "bubblewrap is not installed");
-        return;
-    }
-    let mark = "sleep 98732";
-    let script = format!("#!/bin/sh\n{mark} &\nwhile [ ! -e $ARTIFACT_DIR/go ]; do :; done\n");
-    world.put("job.sh", &script);
-    world.commit("job");
-    let folder = world.path("home/artifacts/jobs/20260101T000000Z-abcde0");
-    let path = folder.to_str().unwrap();
-    let args = ["run", "--job", "hostile", "--repo", "target", "--artifact-dir", path];
-    let first = world.command(&args).stdout(std::process::Stdio::piped()).spawn().unwrap();
-    let end = std::time::Instant::now() + std::time::Duration::from_mins(1);
-    while World::processes_with(mark).is_empty() {
-        assert!(std::time::Instant::now() < end, "the job did not start");
-        ops_core::host::Host::real().pause(std::time::Duration::from_millis(5));
-    }
-    let second = world.orb(&args);
-    assert_eq!((second.code, second.artifact.is_none()), (75, true), "{second:?}");
-    fs::write(folder.join(".work/go"), "").unwrap();
-    let first = world.ran(&first.wait_with_output().unwrap());
-    assert_eq!(first.word(), "success", "{first:?}");
-    assert!(world.is_tidy());
-}
-
-#[test]
 fn a_repository_of_sha256_is_looked_at_too() {
     let world = World::new(false);
     fs::remove_dir_all(world.path("source/.git")).unwrap();

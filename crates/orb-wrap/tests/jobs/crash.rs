@@ -122,3 +122,47 @@ fn a_remote_that_hangs_does_not_outlive_whoever_asked_it() {
         assert!(world.is_tidy());
     });
 }
+
+#[test]
+fn killed_while_it_packs_a_mirror_it_costs_the_next_job_nothing() {
+    as_each_user(|mut world| {
+        let real = ops_core::host::Host::real().find_program("git").unwrap();
+        let (bin, mark) = (world.path("bin"), world.path("packing").display().to_string());
+        fs::create_dir(&bin).unwrap();
+        let script = format!(
+            "#!/bin/sh\ncase \" $* \" in *' repack '*|*' gc '*) {0} \"$@\"; exec tail -f {mark};; esac\n\
+             exec {0} \"$@\"\n",
+            real.display()
+        );
+        fs::write(bin.join("git"), script).unwrap();
+        fs::set_permissions(bin.join("git"), fs::Permissions::from_mode(0o755)).unwrap();
+        fs::write(&mark, "").unwrap();
+        let sha = world.git(&["rev-parse", "HEAD"]);
+        let args = ["run", "--job", "orb_doctor", "--repo", "target", "--sha", &sha];
+        assert_eq!(world.orb(&args).word(), "success");
+        let plain = std::mem::take(&mut world.env);
+        world.env =
+            vec![("PATH".to_owned(), format!("{}:/usr/local/bin:/usr/bin:/bin", bin.display()))];
+        for signal in ["KILL", "TERM"] {
+            let mut child = started(&world, &["gc"]);
+            wait("it packs", || !World::processes_with(&format!("tail -f {mark}")).is_empty());
+            let kill = ["-s", signal, &child.id().to_string()];
+            assert!(std::process::Command::new("kill").args(kill).status().unwrap().success());
+            let _waited = child.wait().unwrap();
+            // The one that plays git outlives it, as git would.
+            for at in World::pids_with(&format!("tail -f {mark}")) {
+                let _gone = std::process::Command::new("kill").arg(at).status();
+            }
+            fs::rename(world.path("source"), world.path("away")).unwrap();
+            let ran = world.orb(&args);
+            assert_eq!(
+                (ran.word().as_str(), ran.artifact().warnings.len()),
+                ("success", 0),
+                "{ran:?}"
+            );
+            fs::rename(world.path("away"), world.path("source")).unwrap();
+        }
+        world.env = plain;
+        assert_eq!(world.orb(&["gc"]).code, 0);
+    });
+}

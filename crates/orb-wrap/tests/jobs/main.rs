@@ -10,3 +10,4 @@ mod quota;
 mod remotes;
 mod support;
 mod terminal;
+mod twice;

@@ -1,6 +1,7 @@
 //! Jobs that want more room than they may have, by ways that no size of a file tells of. As this
 //! user, and as another one where this one is root.
 
+use std::fs;
 use std::process::Command;
 
 use crate::hostile::contained;
@@ -160,6 +161,37 @@ fn a_disk_that_is_full_or_read_only_is_told_and_leaves_nothing() {
         assert!(world.is_tidy());
     }
     assert_eq!(world.orb(&args).word(), "success");
+}
+
+#[test]
+fn packing_on_a_disk_that_is_short_is_told_and_costs_no_mirror() {
+    let world = World::new(false);
+    if !ops_core::host::Host::real().is_root() {
+        skipped::told(skipped::this_test(), "only root can mount a small disk");
+        return;
+    }
+    let sha = world.git(&["rev-parse", "HEAD"]);
+    let args = ["run", "--job", "orb_doctor", "--repo", "target", "--sha", &sha];
+    assert_eq!(world.orb(&args).word(), "success");
+    fs::rename(world.path("source"), world.path("away")).unwrap();
+    let mirrors = world.path("home/mirrors").display().to_string();
+    let answer = world.path("answer").display().to_string();
+    let gc = world.command(&["gc"]);
+    // On one small disk: gc, and then a job.
+    let script = format!(
+        "cp -a {mirrors} {mirrors}.kept && mount -t tmpfs -o size=64m none {mirrors} \
+         && cp -a {mirrors}.kept/. {mirrors} && head -c 62M /dev/zero >{mirrors}/fill || exit 98\n\
+         \"$0\" {} >{answer}; echo $? >>{answer}; exec \"$0\" \"$@\"",
+        gc.get_args().map(|it| it.to_str().unwrap()).collect::<Vec<_>>().join(" ")
+    );
+    let orb = world.command(&args);
+    let mut command = Command::new("unshare");
+    command.args(["--mount", "sh", "-c", &script]).arg(orb.get_program()).args(orb.get_args());
+    command.env_clear().envs(orb.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    let ran = world.ran(&command.output().unwrap());
+    let answer = fs::read_to_string(answer).unwrap_or_default();
+    assert!(answer.ends_with("69\n") && answer.contains("nearly full"), "{answer} {ran:?}");
+    assert_eq!((ran.word().as_str(), ran.artifact().warnings.len()), ("success", 0), "{ran:?}");
 }
 
 #[test]

@@ -216,14 +216,24 @@ impl World {
         self.orb(&["run", "--job", job, "--repo", "target"])
     }
 
-    /// Processes whose command line holds a word.
+    /// Processes whose command line holds a word: each one's line.
     pub(crate) fn processes_with(word: &str) -> Vec<String> {
+        Self::found(word).into_iter().map(|it| it.1).collect()
+    }
+
+    /// The same: each one's number.
+    pub(crate) fn pids_with(word: &str) -> Vec<String> {
+        Self::found(word).into_iter().map(|it| it.0).collect()
+    }
+
+    fn found(word: &str) -> Vec<(String, String)> {
         let entries = fs::read_dir("/proc").unwrap().flatten();
         entries
             .filter_map(|it| {
                 let line = fs::read(it.path().join("cmdline")).ok()?;
                 let line = String::from_utf8_lossy(&line).replace('\0', " ");
-                line.contains(word).then_some(line)
+                let pid = it.file_name().into_string().ok()?;
+                line.contains(word).then_some((pid, line))
             })
             .collect()
     }

@@ -14,6 +14,9 @@ const LONGEST: usize = 500;
 /// The largest artifact.json that is read, bytes.
 const LARGEST: u64 = 16 << 20;
 
+/// What orb-wrap ends with when it began nothing: "try later" of docs/exit-codes.md.
+const TRY_LATER: i32 = 75;
+
 /// What is known of a job's end.
 #[derive(Debug)]
 pub(super) struct Seen {
@@ -60,6 +63,8 @@ pub(super) fn judge(seen: Seen) -> Say {
         (None, Ok(Ending::Deadline)) => {
             ended(Status::Timeout, "it outlived the longest time allowed")
         }
+        // Nothing was begun: the job runs already, or its mirror is busy.
+        (None, Ok(Ending::Code(TRY_LATER))) => Say::GiveBack,
         (None, Ok(Ending::Code(code))) => ended(
             Status::Error,
             &format!("orb-wrap ended with {code} and left no artifact: {}", seen.said),
@@ -136,6 +141,12 @@ mod tests {
         for (name, seen, want) in [
             ("an artifact", Seen { artifact: Some(whole()), ..done() }, Some("success")),
             ("none", done(), Some("error")),
+            ("busy", seen(Ok(Ending::Code(75))), Some("given back")),
+            (
+                "busy, after an end",
+                Seen { artifact: Some(whole()), ..seen(Ok(Ending::Code(75))) },
+                Some("success"),
+            ),
             ("a signal", seen(Ok(Ending::Signal(9))), Some("error")),
             ("no program", seen(Err("no such file".into())), Some("error")),
             ("too long", seen(Ok(Ending::Deadline)), Some("timeout")),

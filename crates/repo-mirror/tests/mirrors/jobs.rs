@@ -1,119 +1,16 @@
 //! A mirror under jobs that run beside each other, and remotes that hang, flood or are gone.
-#![expect(clippy::disallowed_methods, clippy::unwrap_used, reason = "sets up repositories")]
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
-use std::process::Command;
-use std::time::{Duration, Instant, SystemTime};
+use std::path::Path;
+use std::time::{Duration, Instant};
 
-use jobs::{JobId, Repository, Sha};
-use ops_core::failure::{Exit, Failure};
+use jobs::Sha;
+use ops_core::failure::Exit;
 use ops_core::host::Host;
-use ops_core::time::parse;
-use repo_mirror::{Bounds, Mirrors, No, Pinned, PlaceInside, Worktree};
-use tempfile::TempDir;
+use repo_mirror::{Bounds, Mirrors, Worktree};
 
-const INSIDE: PlaceInside<'static> = PlaceInside { git: "/x", objects: "/y" };
-
-struct Scene {
-    dir: TempDir,
-    host: Host,
-    repository: Repository,
-    bounds: Bounds,
-}
-
-fn id() -> JobId {
-    JobId::new(parse("2026-11-21T10:00:00Z").unwrap(), Host::real().random())
-}
-
-impl Scene {
-    fn new() -> Self {
-        let dir = tempfile::tempdir().unwrap();
-        let source = dir.path().join("source");
-        fs::create_dir_all(&source).unwrap();
-        fs::create_dir_all(dir.path().join("home")).unwrap();
-        let repository = Repository {
-            name: "t".into(),
-            url: format!("file://{}", source.display()),
-            refs: vec!["refs/heads/*".into()],
-        };
-        let scene = Self { dir, host: Host::real(), repository, bounds: Bounds::default() };
-        scene.git(&["init", "-q"]);
-        scene
-    }
-
-    /// Has the repository reached over a script that plays ssh.
-    fn over(&mut self, script: &str) {
-        let path = self.dir.path().join("ssh");
-        fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
-        let search = std::env::var("PATH").unwrap();
-        let command = path.display().to_string();
-        let now = self.host.now();
-        self.host = Host::with([("PATH", search), ("AIOPS_SSH_COMMAND", command)], now);
-        self.repository.url = "ssh://git@git.example/x".into();
-    }
-
-    fn source(&self) -> PathBuf {
-        self.dir.path().join("source")
-    }
-
-    fn mirrors(&self) -> PathBuf {
-        self.dir.path().join("home/mirrors")
-    }
-
-    fn git(&self, args: &[&str]) -> String {
-        let done = Command::new("git")
-            .args(["-c", "user.name=t", "-c", "user.email=t@example.org"])
-            .args(["-c", "init.defaultBranch=main"])
-            .args(args)
-            .current_dir(self.source())
-            .env("GIT_CONFIG_GLOBAL", "/dev/null")
-            .output()
-            .unwrap();
-        assert!(done.status.success(), "{args:?}: {}", String::from_utf8_lossy(&done.stderr));
-        String::from_utf8(done.stdout).unwrap().trim().to_owned()
-    }
-
-    fn commit(&self, text: &[u8]) -> Sha {
-        fs::write(self.source().join("a.txt"), text).unwrap();
-        self.git(&["add", "-A"]);
-        self.git(&["commit", "-qm", "x"]);
-        Sha::read(&self.git(&["rev-parse", "HEAD"])).unwrap()
-    }
-
-    fn pin(&self, sha: &Sha, anew: bool) -> Result<Result<Pinned, Vec<No>>, Failure> {
-        self.pin_with(sha, &[], anew)
-    }
-
-    fn pin_with(
-        &self,
-        sha: &Sha,
-        others: &[(&str, &Sha)],
-        anew: bool,
-    ) -> Result<Result<Pinned, Vec<No>>, Failure> {
-        let others =
-            others.iter().map(|(field, sha)| ((*field).to_owned(), (*sha).clone())).collect();
-        let home = self.dir.path().join("home");
-        let mirrors = Mirrors::new(&self.host, &home).within(self.bounds);
-        mirrors.pin(&self.repository, Some(sha), &others, &id(), anew)
-    }
-
-    fn tree(&self, pinned: &Pinned) -> Worktree {
-        let job = JobId::read(pinned.reference.rsplit('/').next().unwrap()).unwrap();
-        let home = self.dir.path().join("home");
-        Worktree::write(&self.host, &home, &job, pinned, INSIDE).unwrap().unwrap()
-    }
-
-    fn names(&self, folder: &Path) -> Vec<String> {
-        let names = self.host.names(folder).unwrap_or_default();
-        let mut names: Vec<String> =
-            names.into_iter().map(|it| it.into_string().unwrap()).collect();
-        names.sort();
-        names
-    }
-}
+use crate::scene::{Scene, id};
 
 #[test]
 fn a_remote_that_is_gone_takes_neither_the_mirror_nor_anybodys_commit_away() {
@@ -133,6 +30,21 @@ fn a_remote_that_is_gone_takes_neither_the_mirror_nor_anybodys_commit_away() {
     assert_eq!(scene.names(&scene.mirrors()), ["t.git", "t.lock", "t.pins", "t.seal"]);
     assert!(scene.names(&scene.mirrors().join("t.git/refs/orb/jobs")).is_empty());
     assert!(scene.names(&scene.mirrors().join("t.pins")).is_empty());
+}
+
+#[test]
+fn a_fetch_that_brings_too_much_is_no_change_of_a_job_that_runs() {
+    let mut scene = Scene::new();
+    let sha = scene.commit(b"one");
+    let running = scene.pin(&sha, false).unwrap().unwrap();
+    let tree = scene.tree(&running);
+    let second = scene.commit(b"two");
+    scene.bounds.bytes = 1;
+    assert_eq!(scene.pin(&second, false).unwrap_err().exit, Exit::Unavailable);
+    assert_eq!(tree.compare(&scene.host, &running), []);
+    drop((tree, running));
+    fs::rename(scene.source(), scene.dir.path().join("away")).unwrap();
+    assert_eq!(scene.pin(&sha, false).unwrap().unwrap().warnings, Vec::<String>::new());
 }
 
 #[test]
@@ -267,99 +179,6 @@ fn hooks_that_cannot_be_set_up_are_a_warning_with_what_git_said() {
             assert!(!set(&tree));
             assert_eq!(tree.compare(&scene.host, &pinned), []);
         }
-    }
-}
-
-/// Sets when a mirror was last used.
-fn used(mirror: &Path, seconds: u64) {
-    let pins = fs::File::open(mirror.join("refs/orb/jobs")).unwrap();
-    pins.set_modified(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)).unwrap();
-}
-
-#[test]
-fn mirrors_give_way_to_size_the_longest_unused_first_and_never_one_in_use() {
-    let mut scene = Scene::new();
-    let sha = scene.commit(&scene.host.random::<20_000>());
-    let home = scene.dir.path().join("home");
-    let make = |scene: &mut Scene, name: &str| {
-        scene.repository.name = name.into();
-        scene.pin(&sha, false).unwrap().unwrap()
-    };
-    let names = ["a", "b", "c", "d"];
-    // By the bytes that may stay, in halves of a mirror's size: which go.
-    for (halves, is_used, want) in [
-        (9, false, ""),
-        (8, false, ""),
-        (7, false, "c"),
-        (6, false, "c"),
-        (5, false, "ca"),
-        (1, false, "cadb"),
-        (0, false, "cadb"),
-        (7, true, "a"),
-        (0, true, "adb"),
-    ] {
-        let mut held = None;
-        for (name, at) in names.iter().zip([2_000, 4_000, 1_000, 3_000]) {
-            let pinned = make(&mut scene, name);
-            if *name == "c" && is_used {
-                held = Some(pinned);
-            } else {
-                drop(pinned);
-            }
-            used(&scene.mirrors().join(format!("{name}.git")), at);
-        }
-        let gc = |most| Mirrors::new(&scene.host, &home).gc(&names, Duration::MAX, most).unwrap();
-        let packed = gc(u64::MAX);
-        assert!(packed.iter().all(|it| !it.removed && it.bytes > 20_000), "{packed:?}");
-        let whole: u64 = packed.iter().map(|it| it.bytes).sum();
-        let swept = gc(whole * halves / 8);
-        let gone: Vec<&str> =
-            swept.iter().filter(|it| it.removed).map(|it| it.name.as_str()).collect();
-        assert_eq!(gone.concat(), want, "{halves} {is_used}");
-        assert!(swept.iter().all(|it| it.bytes > 20_000), "what was freed is told, too");
-        for it in &swept {
-            let is_there = scene.mirrors().join(format!("{}.git", it.name)).exists();
-            assert_ne!(is_there, it.removed, "{}", it.name);
-        }
-        drop(held);
-    }
-}
-
-#[test]
-fn a_mirror_that_cannot_be_packed_does_not_keep_others_from_going() {
-    let mut scene = Scene::new();
-    let sha = scene.commit(b"one");
-    for name in ["a", "b"] {
-        scene.repository.name = name.into();
-        drop(scene.pin(&sha, false).unwrap().unwrap());
-        used(&scene.mirrors().join(format!("{name}.git")), if name == "a" { 9 } else { 1 });
-    }
-    for file in scene.names(&scene.mirrors().join("a.git/objects/pack")) {
-        let path = scene.mirrors().join("a.git/objects/pack").join(file);
-        fs::remove_file(&path).unwrap();
-        fs::write(&path, "torn").unwrap();
-    }
-    let home = scene.dir.path().join("home");
-    let half = fs::metadata(scene.mirrors().join("b.git/config")).unwrap().len() + 2_000;
-    let swept = Mirrors::new(&scene.host, &home).gc(&["a", "b"], Duration::MAX, half).unwrap();
-    let told: Vec<(&str, bool, bool)> =
-        swept.iter().map(|it| (it.name.as_str(), it.removed, it.unpacked.is_some())).collect();
-    assert_eq!(told, [("b", true, false), ("a", false, true)]);
-}
-
-#[test]
-fn a_clock_that_jumps_removes_nothing_that_is_used() {
-    let scene = Scene::new();
-    let sha = scene.commit(b"one");
-    let living = scene.pin(&sha, false).unwrap().unwrap();
-    let tree = scene.tree(&living);
-    let home = scene.dir.path().join("home");
-    for (now, removed) in [("2106-01-01T00:00:00Z", false), ("1990-01-01T00:00:00Z", false)] {
-        let search = std::env::var("PATH").unwrap();
-        let host = Host::with([("PATH", search)], parse(now).unwrap());
-        let swept = Mirrors::new(&host, &home).gc(&["t"], Duration::from_hours(720), 0).unwrap();
-        assert_eq!(swept[0].removed, removed, "{now}");
-        assert_eq!(tree.compare(&host, &living), [], "{now}");
     }
 }
 
