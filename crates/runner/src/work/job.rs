@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use jobs::JobTypes;
 use ops_core::config::{self, Source};
-use ops_core::host::{Ending, Exec, Finished, Stop};
+use ops_core::host::{Exec, Finished};
 use run_queue::{Claimed, Job, Lease, Told};
 
 use super::lease::{Keeper, Why};
@@ -17,9 +17,6 @@ use super::{AFTER_FAULT, Shop};
 /// Variables of this process that orb-wrap gets: how ssh is called and where it finds keys, and what
 /// orb-wrap itself reads.
 const PASSED: [&str; 5] = ["HOME", "SSH_AUTH_SOCK", "AIOPS_SSH_COMMAND", "AIOPS_LOG", "TMPDIR"];
-
-/// How often to look whether another worker's program is gone.
-const LOOK: Duration = Duration::from_millis(200);
 
 impl Shop {
     /// Runs a job under its lease, which was asked for at `since` of the machine's uptime; whether it
@@ -45,8 +42,6 @@ impl Shop {
             let is_ended = match say {
                 Say::Ended(verdict) => self.finish(&claimed.lease, &verdict, &keeper),
                 Say::GiveBack => {
-                    // Where it was to be tried later: not at once.
-                    stop.wait(AFTER_FAULT);
                     self.tell(&format!("{} is given back", job.job_id));
                     self.give_back(&claimed.lease);
                     false
@@ -68,18 +63,9 @@ impl Shop {
         &self,
         Claimed { job, lease }: &Claimed,
         folder: &Path,
-        stop: &Arc<Stop>,
+        stop: &Arc<ops_core::host::Stop>,
         keeper: &Keeper<'_>,
     ) -> Say {
-        if job.attempts > 1 && !self.outlast(folder, stop) {
-            return verdict::judge(Seen {
-                artifact: None,
-                said: String::new(),
-                ending: Ok(Ending::Deadline),
-                killed: keeper.why(),
-                is_over: self.is_over.load(std::sync::atomic::Ordering::SeqCst),
-            });
-        }
         if job.attempts > 1
             && let Some(artifact) = verdict::artifact(&self.host, job, folder)
         {
@@ -101,23 +87,6 @@ impl Shop {
         })
     }
 
-    /// Waits for the program of an earlier worker on this host that hangs: as long as it lives it
-    /// holds its folder, and what it leaves there may be the job's end. Whether it is gone.
-    fn outlast(&self, folder: &Path, stop: &Stop) -> bool {
-        let end = self.host.ticks() + self.longest();
-        while let Ok(Err(_)) = self.host.lock_folder(folder) {
-            if stop.wait(LOOK) || self.host.ticks() >= end {
-                return false;
-            }
-        }
-        true
-    }
-
-    /// The longest time that a program may take.
-    fn longest(&self) -> Duration {
-        Duration::from_secs(self.settings.longest_job_seconds.into())
-    }
-
     fn exec(&self, job: &Job, folder: &Path) -> Exec {
         let wanted = &job.wanted;
         let words = |words: &[&str]| -> Vec<OsString> { words.iter().map(Into::into).collect() };
@@ -135,7 +104,7 @@ impl Shop {
             args.extend(["--configs".into(), configs.into()]);
         }
         let mut exec = Exec::new(self.own.clone(), args);
-        exec.deadline = self.longest();
+        exec.deadline = Duration::from_secs(self.settings.longest_job_seconds.into());
         // `runner inside` wants to know a home, too.
         exec.env.insert("AIOPS_HOME".into(), self.home.clone().into());
         exec.env.insert("AIOPS_TRIGGER".into(), "api".into());

@@ -14,9 +14,6 @@ const LONGEST: usize = 500;
 /// The largest artifact.json that is read, bytes.
 const LARGEST: u64 = 16 << 20;
 
-/// What orb-wrap ends with when it began nothing: "try later" of docs/exit-codes.md.
-const TRY_LATER: i32 = 75;
-
 /// What is known of a job's end.
 #[derive(Debug)]
 pub(super) struct Seen {
@@ -63,8 +60,6 @@ pub(super) fn judge(seen: Seen) -> Say {
         (None, Ok(Ending::Deadline)) => {
             ended(Status::Timeout, "it outlived the longest time allowed")
         }
-        // Nothing was begun: the job runs already, or its mirror is busy.
-        (None, Ok(Ending::Code(TRY_LATER))) => Say::GiveBack,
         (None, Ok(Ending::Code(code))) => ended(
             Status::Error,
             &format!("orb-wrap ended with {code} and left no artifact: {}", seen.said),
@@ -141,12 +136,6 @@ mod tests {
         for (name, seen, want) in [
             ("an artifact", Seen { artifact: Some(whole()), ..done() }, Some("success")),
             ("none", done(), Some("error")),
-            ("busy", seen(Ok(Ending::Code(75))), Some("given back")),
-            (
-                "busy, after an end",
-                Seen { artifact: Some(whole()), ..seen(Ok(Ending::Code(75))) },
-                Some("success"),
-            ),
             ("a signal", seen(Ok(Ending::Signal(9))), Some("error")),
             ("no program", seen(Err("no such file".into())), Some("error")),
             ("too long", seen(Ok(Ending::Deadline)), Some("timeout")),

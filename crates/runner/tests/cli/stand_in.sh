@@ -22,8 +22,6 @@ for step in $act; do
     say) echo "one line of $id" >>"$folder/stdout.log" && echo "to stderr" >>"$folder/stderr.log" ;;
     secret) printf 'key sk-%s\n' "$(printf 'a%.0s' {1..48})" >>"$folder/stdout.log" ;;
     wait) until [ -e "$AIOPS_HOME/go" ]; do sleep 0.05; done ;;
-    # Its folder, as orb-wrap does while it runs.
-    hold) exec 9<"$folder" && flock -n 9 ;;
     nap) sleep 0.2 ;;
     fail) status=failure ;;
     # Kills its worker, once, before it is done: what the worker leaves behind must go with it.

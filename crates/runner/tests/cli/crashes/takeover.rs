@@ -106,27 +106,3 @@ fn a_worker_that_hangs_loses_its_job_and_cannot_end_it() {
     assert_eq!((hung.end().0, other.end().0), (Some(0), Some(0)));
     assert_eq!(show()["status"], "success");
 }
-
-#[test]
-fn what_a_hung_workers_program_ends_with_on_this_host_counts_and_is_not_done_again() {
-    use rustix::process::Signal;
-    let site = Site::new(None);
-    let api = site.start("api", &[]);
-    let hung = site.start("work", &["--concurrency", "1"]);
-    let body = json!({"job_type": "stand_in", "repo_name": "r1", "sha": "a".repeat(40),
-        "params": {"act": "hold wait"}});
-    let said = ask(&api.address, &token(), "POST", "/jobs", &body.to_string());
-    let id = said.json()["job_id"].as_str().unwrap().to_owned();
-    until("it runs", || site.ran("begun").len() == 1);
-    hung.signal(Signal::STOP);
-    let other = site.start("work", &["--concurrency", "1"]);
-    let show = || ask(&api.address, &token(), "GET", &format!("/jobs/{id}"), "").json();
-    until("it is taken over", || show()["attempts"] == 2);
-    // Nobody wakes the hung one: its program ends by itself.
-    site.let_go();
-    until("it ends", || show()["status"] == "success");
-    assert_eq!((site.ran("begun").len(), site.ran("done").len()), (1, 1));
-    assert_eq!(show()["attempts"], 2);
-    hung.signal(Signal::CONT);
-    assert_eq!(other.end().0, Some(0));
-}
