@@ -126,9 +126,9 @@ async fn speak(
     for (at, stream) in Stream::ALL.into_iter().enumerate() {
         while !silent.contains(&stream) {
             let from = *cursor.0.get(at)?;
-            let (shared, job_id) = (Shared::clone(state), job.job_id.clone());
+            let (shared, job) = (Shared::clone(state), job.clone());
             let said =
-                state.work(move || logs::since(&shared, &job_id, stream, from, has_ended)).await;
+                state.work(move || logs::since(&shared, &job, stream, from, has_ended)).await;
             let (text, to) = match said {
                 Ok(Some(said)) => said,
                 Ok(None) => break,

@@ -43,6 +43,7 @@ impl Shop {
                 Say::Ended(verdict) => self.finish(&claimed.lease, &verdict, &keeper),
                 Say::GiveBack => {
                     self.tell(&format!("{} is given back", job.job_id));
+                    self.clear(&claimed.lease, &folder);
                     self.give_back(&claimed.lease);
                     false
                 }
@@ -145,6 +146,14 @@ impl Shop {
                 }
                 Err(_) => self.host.pause(AFTER_FAULT),
             }
+        }
+    }
+
+    /// Removes what a run left that does not count, while its lease still keeps others away: from the
+    /// moment when the job is given back, what lies there would be taken for another run's.
+    fn clear(&self, lease: &Lease, folder: &Path) {
+        if let Err(err) = self.host.remove_tree(folder) {
+            self.tell(&format!("what {} left cannot be removed: {err}", lease.job_id));
         }
     }
 

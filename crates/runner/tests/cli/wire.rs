@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::time::Duration;
 
+use ops_core::host::Host;
 use run_queue::{Status, Verdict, Worker};
 use serde_json::{Value, json};
 
@@ -211,7 +212,7 @@ fn artifacts_are_served_from_their_folder_alone() {
 }
 
 #[test]
-fn what_lies_on_another_host_or_cannot_be_read_is_told_and_not_taken_for_nothing() {
+fn what_lies_on_another_host_is_told_and_nothing_else_served_for_it() {
     let site = Site::new(None);
     let server = site.start("api", &[]);
     let token = token();
@@ -233,14 +234,40 @@ fn what_lies_on_another_host_or_cannot_be_read_is_told_and_not_taken_for_nothing
     assert!(said.out.contains("left        unknown: "), "{}", said.out);
     assert!(said.out.contains("it ran on other.example"), "{}", said.out);
     let get = |path: &str| ask(&server.address, &token, "GET", &format!("/jobs/{id}{path}"), "");
-    for path in ["/artifacts", "/artifacts/artifact.json", "/logs", "/logs?stream=stderr"] {
-        let found = get(path);
-        assert_eq!(found.status, 404, "{path}");
-        let detail = found.json()["detail"].as_str().unwrap().to_owned();
-        assert!(detail.contains("it ran on other.example"), "{path}: {detail}");
+    let folder = site.at("home/artifacts/jobs").join(&id);
+    for is_here in [false, true] {
+        // What a run that does not count left here is not what the job left.
+        if is_here {
+            fs::create_dir_all(&folder).unwrap();
+            fs::write(folder.join("stdout.log"), "said here\n").unwrap();
+            fs::write(folder.join("artifact.json"), "{}").unwrap();
+        }
+        for path in ["/artifacts", "/artifacts/artifact.json", "/logs", "/logs?stream=stderr"] {
+            let found = get(path);
+            assert_eq!(found.status, 404, "{path}");
+            let detail = found.json()["detail"].as_str().unwrap().to_owned();
+            assert!(detail.contains("it ran on other.example"), "{path}: {detail}");
+        }
+        let events = String::from_utf8(get("/events").body).unwrap();
+        assert!(events.contains("event: end\n") && !events.contains("said here"), "{events}");
+        assert_eq!(events.matches("it ran on other.example").count(), 2, "{events}");
     }
     drop(site.ask(&server, &["logs", &id]).expect(1));
-    // A disk that both share: what is there is served, whoever wrote it.
+}
+
+#[test]
+fn what_cannot_be_read_is_told_and_not_taken_for_nothing() {
+    let site = Site::new(None);
+    let server = site.start("api", &[]);
+    let token = token();
+    let post = ask(&server.address, &token, "POST", "/jobs", &job(&json!({})));
+    let id = post.json()["job_id"].as_str().unwrap().to_owned();
+    let queue = site.queue();
+    let worker = Worker { name: "w".into(), host: Host::real().name() };
+    let lease = queue.claim(&worker, Duration::from_mins(1)).unwrap().unwrap().lease;
+    let done = Verdict { status: Status::Success, exit_code: Some(0), detail: None };
+    queue.finish(&lease, &done).unwrap();
+    let get = |path: &str| ask(&server.address, &token, "GET", &format!("/jobs/{id}{path}"), "");
     let folder = site.at("home/artifacts/jobs").join(&id);
     fs::create_dir_all(&folder).unwrap();
     fs::write(folder.join("stdout.log"), "said\n").unwrap();

@@ -1,5 +1,6 @@
 //! What becomes of one job whose worker dies or hangs.
 
+use rustix::process::Signal;
 use serde_json::json;
 
 use super::server;
@@ -86,7 +87,6 @@ fn a_worker_that_waits_already_takes_a_dead_ones_job_over() {
 
 #[test]
 fn a_worker_that_hangs_loses_its_job_and_cannot_end_it() {
-    use rustix::process::Signal;
     let site = Site::new(None);
     let api = site.start("api", &[]);
     let mut hung = site.start("work", &["--concurrency", "1"]);
@@ -105,4 +105,33 @@ fn a_worker_that_hangs_loses_its_job_and_cannot_end_it() {
     until("it ends", || show()["status"] == "success");
     assert_eq!((hung.end().0, other.end().0), (Some(0), Some(0)));
     assert_eq!(show()["status"], "success");
+}
+
+#[test]
+fn of_a_job_that_is_given_back_nothing_is_left_before_anybody_else_may_have_it() {
+    let site = Site::new(None);
+    let settings = std::fs::read_to_string(site.at("configs/runner.yaml")).unwrap();
+    let settings = settings
+        .replace("drainSeconds: 2", "drainSeconds: 0")
+        // The queue does not answer for a while below: the lease must outlast that.
+        .replace("leaseSeconds: 4", "leaseSeconds: 600");
+    std::fs::write(site.at("configs/runner.yaml"), settings).unwrap();
+    let api = site.start("api", &[]);
+    let worker = site.start("work", &["--concurrency", "1"]);
+    let body = json!({"job_type": "stand_in", "repo_name": "r1", "sha": "a".repeat(40),
+        "params": {"act": "say wait"}});
+    let said = ask(&api.address, &token(), "POST", "/jobs", &body.to_string());
+    let id = said.json()["job_id"].as_str().unwrap().to_owned();
+    let folder = site.at("home/artifacts/jobs").join(&id);
+    until("it speaks", || folder.join("stderr.log").exists());
+    // Nothing can be given back while somebody else writes.
+    let db = rusqlite::Connection::open(site.at("home/state/runner/queue.db")).unwrap();
+    db.busy_timeout(std::time::Duration::from_secs(30)).unwrap();
+    db.execute_batch("BEGIN IMMEDIATE").unwrap();
+    worker.signal(Signal::TERM);
+    until("what it left goes", || !folder.exists());
+    db.execute_batch("COMMIT").unwrap();
+    assert_eq!(worker.end().0, Some(0));
+    let show = || ask(&api.address, &token(), "GET", &format!("/jobs/{id}"), "").json();
+    assert_eq!((&show()["status"], &show()["attempts"]), (&json!("queued"), &json!(0)));
 }
