@@ -9,7 +9,7 @@ use run_queue::{Status, Verdict, Worker};
 use serde_json::{Value, json};
 
 use crate::fixture::{Site, token, until};
-use crate::http::{Said, ask, raw};
+use crate::http::{Said, Stream, ask, raw};
 
 fn job(more: &Value) -> String {
     let mut it = json!({"job_type": "stand_in", "repo_name": "r1", "sha": "a".repeat(40)});
@@ -287,6 +287,58 @@ fn what_cannot_be_read_is_told_and_not_taken_for_nothing() {
     }
     let events = String::from_utf8(get("/events").body).unwrap();
     assert_eq!(events.matches("event: problem\n").count(), 2, "{events}");
+}
+
+#[test]
+fn what_cannot_be_read_for_a_while_is_told_once_and_what_was_said_all_the_same() {
+    let site = Site::new(None);
+    let server = site.start("api", &[]);
+    let token = token();
+    let post = ask(&server.address, &token, "POST", "/jobs", &job(&json!({})));
+    let id = post.json()["job_id"].as_str().unwrap().to_owned();
+    let queue = site.queue();
+    let worker = Worker { name: "w".into(), host: Host::real().name() };
+    let lease = queue.claim(&worker, Duration::from_mins(5)).unwrap().unwrap().lease;
+    let all = site.at("home/artifacts/jobs");
+    let say = |text: &str| {
+        fs::create_dir_all(all.join(&id)).unwrap();
+        for name in ["stdout.log", "stderr.log"] {
+            fs::write(all.join(&id).join(name), text).unwrap();
+        }
+    };
+    let part = || {
+        fs::rename(&all, site.at("moved")).unwrap();
+        std::os::unix::fs::symlink("jobs", &all).unwrap();
+    };
+    let mend = || {
+        fs::remove_file(&all).unwrap();
+        fs::rename(site.at("moved"), &all).unwrap();
+    };
+    say("one\n");
+    let events = format!("/jobs/{id}/events");
+    let mut stream = Stream::begin(&server.address, &token, &events, "");
+    stream.until("one\\n", 2);
+    part();
+    stream.until("event: problem\n", 2);
+    mend();
+    say("one\ntwo\n");
+    stream.until("two\\n", 2);
+    // The same at the job's end, which is the last thing that is told.
+    part();
+    stream.until("event: problem\n", 4);
+    let done = Verdict { status: Status::Success, exit_code: Some(0), detail: None };
+    queue.finish(&lease, &done).unwrap();
+    let mut late = Stream::begin(&server.address, &token, &events, "Last-Event-ID: 4.4\r\n");
+    late.until("event: problem\n", 2);
+    mend();
+    say("one\ntwo\nthree\n");
+    for (stream, problems) in [(stream, 4), (late, 2)] {
+        let said = stream.rest();
+        assert_eq!(said.matches("event: problem\n").count(), problems, "{said}");
+        let (outputs, end) = said.split_once("event: end\nid: 14.14\n").expect(&said);
+        assert!(outputs.matches("three\\n").count() == 2 && !end.contains("event: "), "{said}");
+        assert_eq!(said.matches("two\\n").count(), 2, "{said}");
+    }
 }
 
 #[test]
