@@ -149,22 +149,24 @@ impl Shop {
         }
     }
 
-    /// Removes what a run left that does not count, while its lease still keeps others away: from the
-    /// moment when the job is given back, what lies there would be taken for another run's.
+    /// Removes what the run of this lease left, which does not count, and its note: while the lease
+    /// still keeps others away, as from the moment when the job is given back folder and note may be
+    /// another run's.
     fn clear(&self, lease: &Lease, folder: &Path) {
-        if let Err(err) = self.host.remove_tree(folder) {
-            self.tell(&format!("what {} left cannot be removed: {err}", lease.job_id));
+        if !self.notes.is_of(lease) {
+            return;
+        }
+        match self.host.remove_tree(folder) {
+            Ok(()) => self.notes.end(&lease.job_id),
+            // The note stays: when the job has ended elsewhere, what lies here goes with it.
+            Err(err) => self.tell(&format!("what {} left stays: {err}", lease.job_id)),
         }
     }
 
     fn give_back(&self, lease: &Lease) {
-        match self.queue.release(lease) {
-            Ok(Told::Taken) => self.notes.end(&lease.job_id),
-            Ok(Told::Refused) => {}
-            // Its lease runs out by itself.
-            Err(fault) => {
-                self.tell(&format!("{} could not be given back: {fault}", lease.job_id));
-            }
+        // When it fails, the lease runs out by itself.
+        if let Err(fault) = self.queue.release(lease) {
+            self.tell(&format!("{} could not be given back: {fault}", lease.job_id));
         }
     }
 

@@ -130,6 +130,8 @@ fn of_a_job_that_is_given_back_nothing_is_left_before_anybody_else_may_have_it()
     db.execute_batch("BEGIN IMMEDIATE").unwrap();
     worker.signal(Signal::TERM);
     until("what it left goes", || !folder.exists());
+    let note = site.at("home/state/runner/running").join(&id);
+    until("so does the note of its run", || !note.exists());
     db.execute_batch("COMMIT").unwrap();
     assert_eq!(worker.end().0, Some(0));
     let show = || ask(&api.address, &token(), "GET", &format!("/jobs/{id}"), "").json();
