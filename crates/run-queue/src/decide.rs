@@ -66,7 +66,7 @@ pub fn settle(job: &Job, now: Micros) -> Option<Job> {
         return Some(ended(job, Status::Timeout, None, Some(why.into()), now));
     }
     if job.attempts >= job.wanted.max_attempts {
-        let why = format!("{} workers in a row vanished while they had it", job.attempts);
+        let why = format!("{} workers in a row had it and did not end it", job.attempts);
         return Some(ended(job, Status::Error, None, Some(why), now));
     }
     None

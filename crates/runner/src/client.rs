@@ -71,10 +71,19 @@ pub(crate) fn submit(
             .because(format!("it has not within {} s", limit.as_secs()))
             .hint(format!("runner show {}", job.job_id)));
     };
-    let path = format!("/jobs/{}/artifacts", job.job_id);
-    let reply = api.get(&path, &[])?;
-    let left = document::<ArtifactList>(&reply)?.map_err(|refused| refused.detail);
+    let left = left(&mut api, &job.job_id)?;
     Ok(Box::new(Ended::new(job, left)))
+}
+
+/// What a job left that has ended, or why that is not known: by then its verdict is, and must not get
+/// lost with it.
+fn left(api: &mut Api, job_id: &str) -> Result<Result<ArtifactList, String>, Failure> {
+    let reply = api.get(&format!("/jobs/{job_id}/artifacts"), &[]);
+    match reply.and_then(|reply| document(&reply)) {
+        Ok(told) => Ok(told.map_err(|refused| refused.detail)),
+        Err(failure) if failure.exit == Exit::NotPermitted => Err(failure),
+        Err(failure) => Ok(Err(failure.to_string())),
+    }
 }
 
 fn submission(context: &Context, wish: &Wish) -> Result<Result<Submission, Refused>, Failure> {

@@ -20,9 +20,12 @@ const MODE: u32 = 0o640;
 /// # Errors
 /// When the file cannot be made.
 pub(super) fn keep_private(host: &Host, path: &Path) -> std::io::Result<()> {
-    match host.create_file(path, b"", MODE) {
-        Err(err) if err.kind() == std::io::ErrorKind::AlreadyExists => {}
-        done => return done,
+    // Looked for first: making it takes an inode even where the name turns out to be taken.
+    if host.look(path)?.is_none() {
+        match host.create_file(path, b"", MODE) {
+            Err(err) if err.kind() == std::io::ErrorKind::AlreadyExists => {}
+            done => return done,
+        }
     }
     for suffix in ["", "-wal", "-shm"] {
         let mut name = path.as_os_str().to_owned();

@@ -74,6 +74,22 @@ fn what_is_in_the_file_is_for_its_user_and_group_alone() {
 }
 
 #[test]
+fn a_file_that_is_there_is_opened_without_making_another_beside_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("queue.db");
+    // Open meanwhile, or left by a worker that was killed: SQLite has all it needs.
+    let first = open(&path).unwrap();
+    submit(&first, job("r1"));
+    // A name that comes or goes, be it for a moment, would set the folder's time: on a disk without
+    // inodes it could not even come.
+    let before = std::time::SystemTime::UNIX_EPOCH + Duration::from_secs(1);
+    fs::File::open(folder.path()).unwrap().set_modified(before).unwrap();
+    let second = open(&path).unwrap();
+    assert_eq!(fs::metadata(folder.path()).unwrap().modified().unwrap(), before);
+    assert_eq!(second.counts().unwrap()[&Status::Queued], 1);
+}
+
+#[test]
 fn tables_of_another_version_are_refused_on_both_engines() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("queue.db");

@@ -114,21 +114,20 @@ fn piece(file: &mut impl Read) -> std::io::Result<Vec<u8>> {
 }
 
 impl State {
-    /// The folder of a job; `None` when it left none. Where it would lie on another host, that is
-    /// told: nobody may take it for empty.
+    /// The folder of a job; `None` when it left none. Where it lies on another host, that is told:
+    /// nobody may take it for empty, nor for it what a run that does not count left here.
     pub(crate) fn left(&self, job: &Job) -> Result<Option<Tree>, Refusal> {
-        let found = self.folder(&job.job_id)?;
         match &job.worker {
-            Some(worker) if found.is_none() && worker.host != self.host.name() => {
+            Some(worker) if worker.host != self.host.name() => {
                 let host = &worker.host;
                 Err(Refusal::new(404, format!("this host has nothing of it: it ran on {host}")))
             }
-            _ => Ok(found),
+            _ => self.folder(&job.job_id),
         }
     }
 
-    /// The folder of a job; `None` when this host has none.
-    pub(crate) fn folder(&self, job_id: &str) -> Result<Option<Tree>, Refusal> {
+    /// The folder of that name; `None` when this host has none.
+    fn folder(&self, job_id: &str) -> Result<Option<Tree>, Refusal> {
         // The id has the shape of one, so it is one plain name; a link in its place is not followed.
         let resolved = match self.host.resolve(&self.artifacts) {
             Ok(resolved) => resolved,

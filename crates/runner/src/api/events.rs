@@ -1,9 +1,8 @@
 //! `GET /jobs/{job_id}/events`: how a job goes on, as server-sent events.
 //!
 //! `job` when it changes, `stdout` and `stderr` as it speaks, `problem` when what it says cannot be
-//! read, `end` last. Each event's id says how
-//! far both outputs were told, so that who reconnects with `Last-Event-ID` misses and repeats
-//! nothing.
+//! read, `end` last. Each event's id says how far both outputs were told, so that who reconnects with
+//! `Last-Event-ID` misses and repeats nothing.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,7 +17,7 @@ use serde::Serialize;
 use tokio::time::Instant;
 
 use crate::args::Stream;
-use crate::documents::{JobView, Said};
+use crate::documents::{JobView, Problem, Said};
 
 use super::answer::Refusal;
 use super::feed::{self, Feed};
@@ -33,6 +32,10 @@ const BETWEEN_LOOKS_WAITING: Duration = Duration::from_secs(5);
 
 /// How often a silent connection shows that it lives.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(10);
+
+/// How long an output that cannot be read is tried for once the job has ended, before the end is told
+/// without the rest of it.
+const TRIED_AFTER_END: Duration = Duration::from_secs(20);
 
 /// Followers at a time: each costs looks at the queue and at two files.
 pub(super) const MOST_FOLLOWERS: usize = 256;
@@ -80,7 +83,8 @@ type Told = Result<Event, std::convert::Infallible>;
 async fn tell(state: &Shared, mut job: Job, mut cursor: Cursor, feed: &Feed<Told>) -> Option<()> {
     let mut changes = state.changes.clone();
     let mut told: Option<Job> = None;
-    let mut silent = vec![];
+    let mut troubles = Troubles::default();
+    let mut tried_since: Option<Instant> = None;
     // Its outputs grow without a ring; the job itself does not change without one.
     let (mut is_news, mut seen) = (true, Instant::now());
     loop {
@@ -97,9 +101,14 @@ async fn tell(state: &Shared, mut job: Job, mut cursor: Cursor, feed: &Feed<Told
             send(feed, "job", cursor, &JobView::new(&job)).await?;
             told = Some(shown);
         }
-        speak(state, &job, has_ended, (&mut cursor, &mut silent), feed).await?;
+        speak(state, &job, has_ended, (&mut cursor, &mut troubles), feed).await?;
         if has_ended {
-            return send(feed, "end", cursor, &JobView::new(&job)).await;
+            let tried = tried_since.get_or_insert_with(Instant::now).elapsed();
+            // The verdict is not kept back for ever. The end's id says how far was told: who asks again
+            // from there gets the rest.
+            if !troubles.may_pass() || tried >= TRIED_AFTER_END {
+                return send(feed, "end", cursor, &JobView::new(&job)).await;
+            }
         }
         let limit = if job.started_at.is_some() { BETWEEN_LOOKS } else { BETWEEN_LOOKS_WAITING };
         is_news = tokio::select! {
@@ -114,32 +123,47 @@ async fn tell(state: &Shared, mut job: Job, mut cursor: Cursor, feed: &Feed<Told
     }
 }
 
-/// Tells what a job said since the last time. An output that cannot be read is told of once, and
-/// not looked at again by this connection.
+/// What is wrong with each output, as it was told last.
+#[derive(Debug, Default)]
+struct Troubles([Option<Problem>; 2]);
+
+impl Troubles {
+    /// Whether any of it may be over the next time.
+    fn may_pass(&self) -> bool {
+        self.0.iter().flatten().any(|problem| problem.status >= 500)
+    }
+}
+
+/// Tells what a job said since the last time. What is wrong with an output is told once, as long as it
+/// lasts; the output is tried again by the next call.
 async fn speak(
     state: &Shared,
     job: &Job,
     has_ended: bool,
-    (cursor, silent): (&mut Cursor, &mut Vec<Stream>),
+    (cursor, troubles): (&mut Cursor, &mut Troubles),
     feed: &Feed<Told>,
 ) -> Option<()> {
     for (at, stream) in Stream::ALL.into_iter().enumerate() {
-        while !silent.contains(&stream) {
+        let trouble = troubles.0.get_mut(at)?;
+        loop {
             let from = *cursor.0.get(at)?;
-            let (shared, job_id) = (Shared::clone(state), job.job_id.clone());
+            let (shared, job) = (Shared::clone(state), job.clone());
             let said =
-                state.work(move || logs::since(&shared, &job_id, stream, from, has_ended)).await;
-            let (text, to) = match said {
-                Ok(Some(said)) => said,
-                Ok(None) => break,
+                state.work(move || logs::since(&shared, &job, stream, from, has_ended)).await;
+            let said = match said {
+                Ok(said) => said,
                 Err(refusal) => {
-                    silent.push(stream);
                     let mut problem = refusal.problem();
                     problem.detail = format!("{}: {}", stream.name(), problem.detail);
-                    send(feed, "problem", *cursor, &problem).await?;
+                    if trouble.as_ref() != Some(&problem) {
+                        send(feed, "problem", *cursor, &problem).await?;
+                        *trouble = Some(problem);
+                    }
                     break;
                 }
             };
+            *trouble = None;
+            let Some((text, to)) = said else { break };
             *cursor.0.get_mut(at)? = to;
             send(feed, stream.name(), *cursor, &Said { offset: from, text }).await?;
         }

@@ -11,6 +11,7 @@ use axum::http::HeaderValue;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
 use axum::response::Response;
 use confined_fs::{RelPath, Tree};
+use run_queue::Job;
 
 use crate::args::Stream;
 
@@ -68,12 +69,12 @@ pub(crate) async fn tail(
 /// and where it ends. A refusal says why it cannot be read.
 pub(crate) fn since(
     state: &State,
-    job_id: &str,
+    job: &Job,
     stream: Stream,
     from: u64,
     has_ended: bool,
 ) -> Result<Option<(String, u64)>, Refusal> {
-    let Some(tree) = state.folder(job_id)? else { return Ok(None) };
+    let Some(tree) = state.left(job)? else { return Ok(None) };
     let Some((size, file)) = open(&tree, stream)? else { return Ok(None) };
     if size <= from {
         return Ok(None);

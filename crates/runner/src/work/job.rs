@@ -5,9 +5,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use jobs::JobTypes;
+use jobs::{Artifact, JobTypes};
 use ops_core::config::{self, Source};
-use ops_core::host::{Exec, Finished};
+use ops_core::host::{Ending, Exec, Finished, Stop};
 use run_queue::{Claimed, Job, Lease, Told};
 
 use super::lease::{Keeper, Why};
@@ -17,6 +17,12 @@ use super::{AFTER_FAULT, Shop};
 /// Variables of this process that orb-wrap gets: how ssh is called and where it finds keys, and what
 /// orb-wrap itself reads.
 const PASSED: [&str; 5] = ["HOME", "SSH_AUTH_SOCK", "AIOPS_SSH_COMMAND", "AIOPS_LOG", "TMPDIR"];
+
+/// How long a job that is busy is waited for, in leases, before the claim counts as an attempt.
+const BUSY_LEASES: u32 = 3;
+
+/// How long is waited between two tries of a job that is busy.
+const AFTER_BUSY: Duration = Duration::from_secs(1);
 
 impl Shop {
     /// Runs a job under its lease, which was asked for at `since` of the machine's uptime; whether it
@@ -43,7 +49,13 @@ impl Shop {
                 Say::Ended(verdict) => self.finish(&claimed.lease, &verdict, &keeper),
                 Say::GiveBack => {
                     self.tell(&format!("{} is given back", job.job_id));
+                    self.clear(&claimed.lease, &folder);
                     self.give_back(&claimed.lease);
+                    false
+                }
+                Say::Busy => {
+                    // It counts as an attempt: another host may do better, and there is an end to it.
+                    self.tell(&format!("{} stays busy: its lease runs out", job.job_id));
                     false
                 }
                 Say::Nothing => {
@@ -58,12 +70,39 @@ impl Shop {
         is_ended
     }
 
-    /// Runs the program, unless it was run to its end before, and judges what became of it.
-    fn say(
+    /// Tries until the job is not busy any more, or has been for too long.
+    fn say(&self, claimed: &Claimed, folder: &Path, stop: &Arc<Stop>, keeper: &Keeper<'_>) -> Say {
+        let end = self.host.uptime() + self.settings.lease() * BUSY_LEASES;
+        let mut is_told = false;
+        loop {
+            let said = self.attempt(claimed, folder, stop, keeper);
+            if said != Say::Busy || self.host.uptime() >= end {
+                return said;
+            }
+            if !std::mem::replace(&mut is_told, true) {
+                let job_id = &claimed.job.job_id;
+                self.tell(&format!(
+                    "{job_id} is still run by an earlier program, and is waited for"
+                ));
+            }
+            if stop.wait(AFTER_BUSY) {
+                return verdict::judge(self.seen(
+                    None,
+                    Ok(Ending::Deadline),
+                    String::new(),
+                    keeper,
+                ));
+            }
+        }
+    }
+
+    /// Runs the program, unless it was run to its end before or an earlier one still runs, and judges
+    /// what became of it.
+    fn attempt(
         &self,
         Claimed { job, lease }: &Claimed,
         folder: &Path,
-        stop: &Arc<ops_core::host::Stop>,
+        stop: &Arc<Stop>,
         keeper: &Keeper<'_>,
     ) -> Say {
         if job.attempts > 1
@@ -72,19 +111,30 @@ impl Shop {
             // An earlier worker on this host got so far and no further.
             return Say::Ended(verdict::of_artifact(artifact));
         }
+        // orb-wrap holds its folder as long as it runs: a worker that hangs cannot end its own.
+        if matches!(self.host.lock_folder(folder), Ok(Err(_held))) {
+            return Say::Busy;
+        }
         // What a worker that was killed left is in the way of a whole result.
         let noted = self.host.remove_tree(folder).and_then(|()| self.notes.begin(lease));
         if let Err(err) = noted {
             self.tell(&format!("cannot clear {} and note its job: {err}", folder.display()));
         }
         let done = self.host.run_until(&self.exec(job, folder), stop);
-        verdict::judge(Seen {
-            artifact: verdict::artifact(&self.host, job, folder),
-            said: done.as_ref().map(said).unwrap_or_default(),
-            ending: done.map(|done| done.ending).map_err(|err| err.to_string()),
-            killed: keeper.why(),
-            is_over: self.is_over.load(std::sync::atomic::Ordering::SeqCst),
-        })
+        let artifact = verdict::artifact(&self.host, job, folder);
+        let said = done.as_ref().map(said).unwrap_or_default();
+        let ending = done.map(|done| done.ending).map_err(|err| err.to_string());
+        verdict::judge(self.seen(artifact, ending, said, keeper))
+    }
+
+    fn seen(
+        &self,
+        artifact: Option<Artifact>,
+        ending: Result<Ending, String>,
+        said: String,
+        keeper: &Keeper<'_>,
+    ) -> Seen {
+        Seen { artifact, ending, said, killed: keeper.why(), is_over: self.is_leaving() }
     }
 
     fn exec(&self, job: &Job, folder: &Path) -> Exec {
@@ -148,14 +198,24 @@ impl Shop {
         }
     }
 
+    /// Removes what the run of this lease left, which does not count, and its note: while the lease
+    /// still keeps others away, as from the moment when the job is given back folder and note may be
+    /// another run's.
+    fn clear(&self, lease: &Lease, folder: &Path) {
+        if !self.notes.is_of(lease) {
+            return;
+        }
+        match self.host.remove_tree(folder) {
+            Ok(()) => self.notes.end(&lease.job_id),
+            // The note stays: when the job has ended elsewhere, what lies here goes with it.
+            Err(err) => self.tell(&format!("what {} left stays: {err}", lease.job_id)),
+        }
+    }
+
     fn give_back(&self, lease: &Lease) {
-        match self.queue.release(lease) {
-            Ok(Told::Taken) => self.notes.end(&lease.job_id),
-            Ok(Told::Refused) => {}
-            // Its lease runs out by itself.
-            Err(fault) => {
-                self.tell(&format!("{} could not be given back: {fault}", lease.job_id));
-            }
+        // When it fails, the lease runs out by itself.
+        if let Err(fault) = self.queue.release(lease) {
+            self.tell(&format!("{} could not be given back: {fault}", lease.job_id));
         }
     }
 

@@ -52,6 +52,11 @@ impl Notes {
         self.host.replace_file(&self.folder.join(&lease.job_id), text.as_bytes(), 0o640)
     }
 
+    /// Whether the note of a job, and so what lies in its folder, is of the run of this lease.
+    pub(super) fn is_of(&self, lease: &Lease) -> bool {
+        self.fence(&lease.job_id) == Some(lease.fence)
+    }
+
     /// Forgets a job: the queue has heard of its end, or somebody else is to run it.
     pub(super) fn end(&self, job_id: &str) {
         // One that stays is forgotten by the next look.

@@ -136,6 +136,20 @@ fn what_another_host_has_run_by_then_does_not_count_and_goes() {
 }
 
 #[test]
+fn a_note_is_of_the_run_that_began_last_and_of_no_other() {
+    let home = Home::new();
+    let first = home.begun();
+    assert!(home.notes.is_of(&first));
+    home.pass(LEASE);
+    let second = home.claimed("here");
+    assert!(!home.notes.is_of(&second), "it has not begun");
+    home.notes.begin(&second).unwrap();
+    assert!(home.notes.is_of(&second) && !home.notes.is_of(&first));
+    home.notes.end(&second.job_id);
+    assert!(!home.notes.is_of(&second));
+}
+
+#[test]
 fn a_folder_that_another_worker_of_this_host_wrote_stays() {
     let home = Home::new();
     let lease = home.begun();

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use jobs::{Artifact, Status as Left};
+use ops_core::failure::Exit;
 use ops_core::host::{Ending, Host};
 use run_queue::{Job, Status, Verdict};
 
@@ -36,6 +37,8 @@ pub(super) enum Say {
     Ended(Verdict),
     /// Somebody else may run it.
     GiveBack,
+    /// Nothing yet: an earlier program still runs it on this host.
+    Busy,
     /// Nothing: somebody else may have it already.
     Nothing,
 }
@@ -59,6 +62,9 @@ pub(super) fn judge(seen: Seen) -> Say {
         (None, Ok(Ending::Deadline)) if seen.is_over => Say::GiveBack,
         (None, Ok(Ending::Deadline)) => {
             ended(Status::Timeout, "it outlived the longest time allowed")
+        }
+        (None, Ok(Ending::Code(code))) if code == i32::from(Exit::TryLater.code()) => {
+            if seen.is_over { Say::GiveBack } else { Say::Busy }
         }
         (None, Ok(Ending::Code(code))) => ended(
             Status::Error,
@@ -136,6 +142,17 @@ mod tests {
         for (name, seen, want) in [
             ("an artifact", Seen { artifact: Some(whole()), ..done() }, Some("success")),
             ("none", done(), Some("error")),
+            ("busy", seen(Ok(Ending::Code(75))), Some("busy")),
+            (
+                "an artifact of one that was busy",
+                Seen { artifact: Some(whole()), ..seen(Ok(Ending::Code(75))) },
+                Some("success"),
+            ),
+            (
+                "busy, and cancelled",
+                Seen { killed: Some(Why::Cancelled), ..seen(Ok(Ending::Code(75))) },
+                Some("cancelled"),
+            ),
             ("a signal", seen(Ok(Ending::Signal(9))), Some("error")),
             ("no program", seen(Err("no such file".into())), Some("error")),
             ("too long", seen(Ok(Ending::Deadline)), Some("timeout")),
@@ -152,12 +169,15 @@ mod tests {
             let said = match judge(seen) {
                 Say::Ended(verdict) => Some(verdict.status.name()),
                 Say::GiveBack => Some("given back"),
+                Say::Busy => Some("busy"),
                 Say::Nothing => None,
             };
             assert_eq!(said, want, "{name}");
         }
-        let over = Seen { is_over: true, ..seen(Ok(Ending::Deadline)) };
-        assert_eq!(judge(over), Say::GiveBack);
+        for ending in [Ending::Deadline, Ending::Code(75)] {
+            let over = Seen { is_over: true, ..seen(Ok(ending)) };
+            assert_eq!(judge(over), Say::GiveBack);
+        }
         let over = Seen { is_over: true, artifact: Some(whole()), ..seen(Ok(Ending::Deadline)) };
         assert!(matches!(judge(over), Say::Ended(_)));
     }

@@ -1,5 +1,6 @@
 //! The client, and how services begin and end.
 
+use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::process::{Command, Stdio};
 
@@ -103,6 +104,80 @@ fn seen_on_a_terminal(site: &Site, server: &Service, more: &[&str], shows: bool)
     std::fs::remove_file(site.at("home/go")).unwrap();
     assert_eq!(worker.end().0, Some(0));
     seen()
+}
+
+/// Plays an API whose job has ended well as soon as it is asked about, and gives `artifacts` for what
+/// it left; returns where it is.
+fn api_that_forgets(artifacts: &'static str) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("http://{}", listener.local_addr().unwrap());
+    let job = serde_json::json!({
+        "schema": "aiops.runner.job/1", "job_id": "20260101T000000Z-000000", "status": "success",
+        "job_type": "stand_in", "repo_name": "r1", "remote_url": "https://git.example/r1",
+        "sha": SHA, "params": {}, "idempotency_key": null, "priority": 0, "attempts": 1,
+        "max_attempts": 3, "worker": null, "cancel_requested": false,
+        "created_at": "2026-01-01T00:00:00Z", "started_at": null, "finished_at": null,
+        "deadline_at": null, "exit_code": 0, "detail": null,
+    });
+    let answer = move |head: &str| match head.split(' ').nth(1).unwrap_or_default() {
+        "/jobs" => format!("HTTP/1.1 201 Created\r\n\r\n{job}"),
+        path if path.ends_with("/events") => format!(
+            "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n\
+             event: end\nid: 0.0\ndata: {job}\n\n"
+        ),
+        _ => artifacts.to_owned(),
+    };
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let mut request = vec![];
+            let mut byte = [0; 4096];
+            // Whole: what is closed unread is reset, and the answer with it.
+            while !is_whole(&request) {
+                match stream.read(&mut byte).unwrap_or(0) {
+                    0 => break,
+                    read => request.extend(&byte[..read]),
+                }
+            }
+            let head = String::from_utf8_lossy(&request).into_owned();
+            let said = answer(&head).replacen("\r\n", "\r\nConnection: close\r\n", 1);
+            let _gone = stream.write_all(said.as_bytes()).is_err();
+        }
+    });
+    address
+}
+
+/// Whether a request has come to its end.
+fn is_whole(request: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(request).to_ascii_lowercase();
+    let Some((head, body)) = text.split_once("\r\n\r\n") else { return false };
+    let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
+    length.is_none_or(|length| body.len() >= length.parse().unwrap())
+}
+
+#[test]
+fn a_verdict_that_is_known_is_told_though_it_is_not_known_what_the_job_left() {
+    let site = Site::new(None);
+    for (artifacts, code, why) in [
+        ("HTTP/1.1 503 Service Unavailable\r\n\r\n{}", 0, "answered 503"),
+        ("HTTP/1.1 404 Not Found\r\n\r\n{}", 0, "it did not say why"),
+        ("HTTP/1.1 200 OK\r\n\r\n{", 0, "read the API's answer"),
+        ("HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{", 0, "broke off"),
+        ("", 0, "use the API"),
+        ("HTTP/1.1 401 Unauthorized\r\n\r\n{}", 77, "runner_token"),
+    ] {
+        let api = api_that_forgets(artifacts);
+        let line = submit("act=ok", &["--wait", "--json"]);
+        let said = site.call(&[&["--api", &api][..], &line].concat()).expect(code);
+        if code == 0 {
+            let told = said.json();
+            assert_eq!((&told["job"]["status"], &told["files"]), (&"success".into(), &().into()));
+            let unknown = told["files_unknown"].as_str().unwrap();
+            assert!(unknown.contains(why), "{artifacts:?}: {unknown}");
+        } else {
+            assert!(said.err.contains(why), "{}", said.err);
+        }
+    }
 }
 
 #[test]

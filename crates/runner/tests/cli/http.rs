@@ -2,9 +2,11 @@
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
+
+use crate::fixture::PATIENCE;
 
 pub(crate) struct Said {
     pub(crate) status: u16,
@@ -35,6 +37,46 @@ pub(crate) fn raw(address: &str, request: &[u8]) -> Said {
     let head = String::from_utf8(bytes[..end].to_vec()).unwrap();
     let status = head.split(' ').nth(1).unwrap().parse().unwrap();
     Said { status, head, body: bytes[end..].to_vec() }
+}
+
+/// An answer that is read as it comes.
+pub(crate) struct Stream {
+    from: TcpStream,
+    said: Vec<u8>,
+}
+
+impl Stream {
+    /// Asks for what goes on for a while.
+    pub(crate) fn begin(address: &str, token: &str, path: &str, headers: &str) -> Self {
+        let mut from = TcpStream::connect(address.trim_start_matches("http://")).unwrap();
+        from.set_read_timeout(Some(Duration::from_mins(1))).unwrap();
+        let head = format!("GET {path} HTTP/1.0\r\nAuthorization: Bearer {token}\r\n{headers}\r\n");
+        from.write_all(head.as_bytes()).unwrap();
+        Self { from, said: vec![] }
+    }
+
+    /// All of it so far, once a text has come so often.
+    pub(crate) fn until(&mut self, text: &str, times: usize) -> String {
+        let end = Instant::now() + PATIENCE;
+        loop {
+            let said = String::from_utf8_lossy(&self.said).into_owned();
+            if said.matches(text).count() >= times {
+                return said;
+            }
+            // Signs of life come for ever.
+            assert!(Instant::now() < end, "{text:?} did not come {times} times: {said}");
+            let mut piece = [0; 4096];
+            let read = self.from.read(&mut piece).unwrap();
+            assert!(read > 0, "it ended before {text:?} came: {said}");
+            self.said.extend(&piece[..read]);
+        }
+    }
+
+    /// All of it, once the other side is done.
+    pub(crate) fn rest(mut self) -> String {
+        self.from.read_to_end(&mut self.said).unwrap();
+        String::from_utf8(self.said).unwrap()
+    }
 }
 
 /// One request; HTTP/1.0 keeps bodies free of chunks.

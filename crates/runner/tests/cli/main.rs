@@ -10,6 +10,7 @@ mod calls;
 mod crashes;
 mod fixture;
 mod http;
+mod left;
 mod operator;
 mod real;
 mod schema;

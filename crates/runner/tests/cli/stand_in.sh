@@ -26,6 +26,9 @@ for step in $act; do
     fail) status=failure ;;
     # Kills its worker, once, before it is done: what the worker leaves behind must go with it.
     strand) mkdir "$AIOPS_HOME/strand-$id" 2>/dev/null && kill -9 $PPID && sleep 6 ;;
+    # Another orb-wrap has this job: the first time; until it is let go.
+    busy) mkdir "$AIOPS_HOME/busy-$id" 2>/dev/null && echo "it runs" >&2 && exit 75 ;;
+    engaged) [ -e "$AIOPS_HOME/go" ] || exit 75 ;;
     mutate) status=MUTATION_DETECTED ;;
     orphan) sleep 600 & echo $! >"$AIOPS_HOME/orphan" ;;
     links)

@@ -2,15 +2,13 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::time::Duration;
 
-use run_queue::{Status, Verdict, Worker};
 use serde_json::{Value, json};
 
 use crate::fixture::{Site, token, until};
 use crate::http::{Said, ask, raw};
 
-fn job(more: &Value) -> String {
+pub(crate) fn job(more: &Value) -> String {
     let mut it = json!({"job_type": "stand_in", "repo_name": "r1", "sha": "a".repeat(40)});
     for (name, value) in more.as_object().into_iter().flatten() {
         it[name] = value.clone();
@@ -208,58 +206,6 @@ fn artifacts_are_served_from_their_folder_alone() {
     std::os::unix::fs::symlink(site.at("home"), &folder).unwrap();
     assert_eq!(get("/artifacts/secret").status, 404);
     assert_eq!(get("/artifacts").status, 404);
-}
-
-#[test]
-fn what_lies_on_another_host_or_cannot_be_read_is_told_and_not_taken_for_nothing() {
-    let site = Site::new(None);
-    let server = site.start("api", &[]);
-    let token = token();
-    let line = ["submit", "--job", "stand_in", "--repo", "r1", "--sha", &"a".repeat(40), "--wait"];
-    let queue = site.queue();
-    let worker = Worker { name: "w".into(), host: "other.example".into() };
-    let done = Verdict { status: Status::Success, exit_code: Some(0), detail: None };
-    let (said, id) = std::thread::scope(|scope| {
-        let client = scope.spawn(|| site.ask(&server, &line));
-        let mut lease = None;
-        until("the job is there", || {
-            lease = queue.claim(&worker, Duration::from_mins(1)).unwrap().map(|it| it.lease);
-            lease.is_some()
-        });
-        let lease = lease.unwrap();
-        queue.finish(&lease, &done).unwrap();
-        (client.join().unwrap().expect(0), lease.job_id)
-    });
-    assert!(said.out.contains("left        unknown: "), "{}", said.out);
-    assert!(said.out.contains("it ran on other.example"), "{}", said.out);
-    let get = |path: &str| ask(&server.address, &token, "GET", &format!("/jobs/{id}{path}"), "");
-    for path in ["/artifacts", "/artifacts/artifact.json", "/logs", "/logs?stream=stderr"] {
-        let found = get(path);
-        assert_eq!(found.status, 404, "{path}");
-        let detail = found.json()["detail"].as_str().unwrap().to_owned();
-        assert!(detail.contains("it ran on other.example"), "{path}: {detail}");
-    }
-    drop(site.ask(&server, &["logs", &id]).expect(1));
-    // A disk that both share: what is there is served, whoever wrote it.
-    let folder = site.at("home/artifacts/jobs").join(&id);
-    fs::create_dir_all(&folder).unwrap();
-    fs::write(folder.join("stdout.log"), "said\n").unwrap();
-    assert_eq!((get("/artifacts").status, get("/logs").body.as_slice()), (200, &b"said\n"[..]));
-    assert_eq!(get("/logs?stream=stderr").status, 200);
-    // Not what orb-wrap writes.
-    fs::create_dir(folder.join("stderr.log")).unwrap();
-    assert_eq!(get("/logs?stream=stderr").status, 404);
-    let events = String::from_utf8(get("/events").body).unwrap();
-    assert!(events.contains("event: stdout\n") && events.contains("event: end\n"), "{events}");
-    assert!(events.contains("event: problem\n") && events.contains("stderr: "), "{events}");
-    // A folder of all jobs that cannot be looked into.
-    fs::rename(site.at("home/artifacts/jobs"), site.at("moved")).unwrap();
-    std::os::unix::fs::symlink("jobs", site.at("home/artifacts/jobs")).unwrap();
-    for path in ["/artifacts", "/artifacts/artifact.json", "/logs"] {
-        assert_eq!(get(path).status, 503, "{path}");
-    }
-    let events = String::from_utf8(get("/events").body).unwrap();
-    assert_eq!(events.matches("event: problem\n").count(), 2, "{events}");
 }
 
 #[test]
